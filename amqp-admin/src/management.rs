@@ -1,0 +1,121 @@
+//! The management HTTP API: the few calls we make, by hand. The broker's JSON stays in `wire.rs`.
+//!
+//! Needs a user with the tag `management` and a permission entry on the vhost; `^$ ^$ ^$` is enough.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::name::{QueueName, VhostName};
+use crate::queue::{Queue, Reading};
+use crate::transport::Transport;
+
+mod wire;
+
+/// Largest answer held in memory: about 108 bytes a queue, so half a million queues.
+const BODY_LIMIT: usize = 64 << 20;
+
+/// A client of the management API.
+#[derive(Debug, Clone)]
+pub struct Management {
+    transport: Transport,
+}
+
+/// The message counts of a whole vhost. The broker samples them: they are up to 10 s old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VhostTotals {
+    /// The vhost.
+    pub vhost: VhostName,
+    /// Its counts; absent while no message ever passed, or when the broker keeps no statistics.
+    pub reading: Reading,
+}
+
+impl Management {
+    /// `timeout` bounds each call. Nothing is sent yet.
+    pub fn new(endpoint: Endpoint, timeout: Duration) -> Result<Self> {
+        Ok(Self {
+            transport: Transport::new(endpoint, timeout)?,
+        })
+    }
+
+    /// Every queue of a vhost with live counts, asked of each queue's own process: exact at the
+    /// call, about 60 µs of broker CPU a queue, and it wakes them. Changes nothing and renews no
+    /// lease. Needs the tag `management` and any permission entry on the vhost.
+    pub async fn queues(&self, vhost: &VhostName) -> Result<Vec<Queue>> {
+        // `sort=` (empty) spares the server a sort: 15 to 24 % of the call.
+        let path = format!(
+            "/api/queues/{}?disable_stats=true&enable_queue_totals=true&columns={}&sort=",
+            vhost.url_encoded(),
+            wire::QUEUE_COLUMNS
+        );
+        let (url, body) = self.body(&path).await?;
+        let rows: Vec<wire::QueueRow<'_>> = decode(&url, &body)?;
+        let queues = rows
+            .into_iter()
+            .map(wire::QueueRow::into_queue)
+            .collect::<Result<_, _>>();
+        queues.map_err(|error| Error::Decode {
+            url,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The vhosts this user may see, with totals up to 10 s old. One cheap call at any number of
+    /// queues. Needs the tag `management`.
+    pub async fn vhosts(&self) -> Result<Vec<VhostTotals>> {
+        let path = "/api/vhosts?columns=name,messages_ready,messages_unacknowledged";
+        let (url, body) = self.body(path).await?;
+        let rows: Vec<wire::VhostRow> = decode(&url, &body)?;
+        let totals = rows.into_iter().map(|row| {
+            let reading = Reading {
+                ready: row.messages_ready,
+                unacked: row.messages_unacknowledged,
+            };
+            VhostName::new(&row.name).map(|vhost| VhostTotals { vhost, reading })
+        });
+        totals
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::Decode {
+                url,
+                reason: error.to_string(),
+            })
+    }
+
+    /// The queues of a vhost that have at least one consumer, up to 5 s old. Costs by the number
+    /// of consumers, not of queues. Needs the tag `management`.
+    pub async fn consumed_queues(&self, vhost: &VhostName) -> Result<HashSet<QueueName>> {
+        let path = format!("/api/consumers/{}?columns=queue.name", vhost.url_encoded());
+        let (url, body) = self.body(&path).await?;
+        let rows: Vec<wire::ConsumerRow> = decode(&url, &body)?;
+        let names = rows.into_iter().map(|row| QueueName::new(&row.queue.name));
+        names
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::Decode {
+                url,
+                reason: error.to_string(),
+            })
+    }
+
+    async fn body(&self, path: &str) -> Result<(String, Vec<u8>)> {
+        let answer = self.transport.get(path).await?;
+        let url = answer.url.clone();
+        Ok((url, answer.body(BODY_LIMIT).await?))
+    }
+}
+
+fn decode<'a, T: Deserialize<'a>>(url: &str, body: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        let reason = if body.first() == Some(&b'<') {
+            "it is a page of HTML, not JSON: is this the management API?".to_owned()
+        } else {
+            error.to_string()
+        };
+        Error::Decode {
+            url: url.into(),
+            reason,
+        }
+    })
+}
