@@ -170,13 +170,11 @@ impl Selector {
 }
 
 impl Backlog {
-    /// Adds the queues of one vhost.
-    pub fn add(&mut self, queues: &[Queue], selector: &Selector) {
-        for queue in queues {
-            match selector.exclusion(queue) {
-                Some(reason) => self.excluded.entry(reason).or_default().add(&queue.name),
-                None => self.count(queue),
-            }
+    /// Adds one queue, or notes why it does not count.
+    pub fn add(&mut self, queue: &Queue, selector: &Selector) {
+        match selector.exclusion(queue) {
+            Some(reason) => self.excluded.entry(reason).or_default().add(&queue.name),
+            None => self.count(queue),
         }
     }
 
@@ -229,7 +227,9 @@ mod tests {
 
     fn sum(queues: &[Queue], selector: &Selector) -> Backlog {
         let mut backlog = Backlog::default();
-        backlog.add(queues, selector);
+        for queue in queues {
+            backlog.add(queue, selector);
+        }
         backlog
     }
 
