@@ -1,0 +1,129 @@
+//! Finding the programs that a demo or a test run needs, and installing them where that is allowed.
+//!
+//! It says what it installs and why before it does. The one package manager it knows is Debian's; elsewhere it says
+//! what to install.
+
+mod apt;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::access::Access;
+use crate::docker::DockerBroker;
+use crate::rabbitmq::{PrivateBroker, RabbitConfig};
+
+/// Names a broker to use instead of starting one.
+pub const AMQP_URI_ENV: &str = "AMQP_URI";
+/// Its management API, when that is not on the same host at the stock port.
+pub const MANAGEMENT_URL_ENV: &str = "AMQP_MANAGEMENT_URL";
+/// Its Prometheus endpoint, when that is not on the same host at the stock port.
+pub const METRICS_URL_ENV: &str = "AMQP_METRICS_URL";
+
+/// Where the distributions put the script; the `rabbitmq-server` of Debian's path is a wrapper that changes the user.
+const SERVER_PATHS: [&str; 3] = [
+    "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
+    "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
+];
+
+/// A sink for the lines that tell the user what is going on.
+pub type Say<'a> = &'a mut dyn FnMut(&str);
+
+/// A broker that can be used, and what keeps it running.
+pub enum Broker {
+    /// The user's own, named by the environment.
+    Given(Access),
+    /// A node of ours on this machine.
+    Private(Box<PrivateBroker>),
+    /// A container of ours.
+    Docker(DockerBroker),
+}
+
+impl Broker {
+    /// Where it is and who we are there.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        match self {
+            Self::Given(access) => access,
+            Self::Private(broker) => broker.access(),
+            Self::Docker(broker) => broker.access(),
+        }
+    }
+}
+
+/// The broker that the user named in the environment.
+pub fn given_broker() -> anyhow::Result<Option<Access>> {
+    let Ok(uri) = std::env::var(AMQP_URI_ENV) else {
+        return Ok(None);
+    };
+    let management = std::env::var(MANAGEMENT_URL_ENV).ok();
+    let metrics = std::env::var(METRICS_URL_ENV).ok();
+    let access = Access::parse(&uri, management.as_deref(), metrics.as_deref());
+    access.map(Some).with_context(|| format!("use the broker named by {AMQP_URI_ENV}"))
+}
+
+/// Starts a broker of our own, private on this machine if that can be had, else in a container.
+pub fn own_broker(config: &RabbitConfig, say: Say<'_>) -> anyhow::Result<Broker> {
+    let missing = match ensure_rabbitmq(say) {
+        Ok(server) => {
+            let broker = PrivateBroker::start_from(&server, config)?;
+            return Ok(Broker::Private(Box::new(broker)));
+        }
+        Err(missing) => missing,
+    };
+    if DockerBroker::is_possible() {
+        say(&format!("{missing:#}; starting a RabbitMQ container instead"));
+        return Ok(Broker::Docker(DockerBroker::start()?));
+    }
+    Err(missing.context("there is no Docker engine either"))
+}
+
+/// The `rabbitmq-server` of this machine; looks and changes nothing.
+#[must_use]
+pub fn rabbitmq_server() -> Option<PathBuf> {
+    let known = SERVER_PATHS.iter().map(PathBuf::from);
+    known.chain(on_path("rabbitmq-server")).find(|path| path.is_file())
+}
+
+/// The `rabbitmq-server` of this machine, installed when it is missing.
+pub fn ensure_rabbitmq(say: Say<'_>) -> anyhow::Result<PathBuf> {
+    if let Some(server) = rabbitmq_server() {
+        return Ok(server);
+    }
+    say(
+        "RabbitMQ is not on this machine; it is what the scaler reads, so demo and tests need one.",
+    );
+    apt::install("rabbitmq-server", say)?;
+    rabbitmq_server().context("`rabbitmq-server` was installed but is in none of the usual places")
+}
+
+/// The Chromium of this machine; looks and changes nothing.
+#[must_use]
+pub fn chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path)
+}
+
+/// The Chromium of this machine, installed when it is missing.
+pub fn ensure_chromium(say: Say<'_>) -> anyhow::Result<PathBuf> {
+    if let Some(browser) = chromium() {
+        return Ok(browser);
+    }
+    say(
+        "Chromium is not on this machine; the tests of the scaler's page look at it through a browser.",
+    );
+    apt::install("chromium", say)?;
+    chromium().context("`chromium` was installed but is not on the path")
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+fn require_program(program: &str) -> anyhow::Result<()> {
+    if on_path(program).is_none() && !Path::new(program).is_file() {
+        bail!("`{program}` is not on this machine");
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The node's own directory: configuration, data, logs and cookie.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use super::RabbitConfig;
+use super::ports::{Ports, secret};
+use crate::access::Access;
+
+/// How much of the logs an error shows.
+const LAST_LINES: usize = 40;
+
+/// The directory; it goes when this value goes.
+pub(super) struct Files {
+    home: TempDir,
+}
+
+impl Files {
+    /// Makes the directory with all a node reads at its start.
+    pub(super) fn write(
+        ports: &Ports,
+        access: &Access,
+        config: &RabbitConfig,
+    ) -> anyhow::Result<Self> {
+        let home = tempfile::Builder::new().prefix("zero-broker-").tempdir()?;
+        let files = Self { home };
+        fs::write(files.conf(), conf(ports, access, config))?;
+        fs::set_permissions(files.conf(), fs::Permissions::from_mode(0o600))?;
+        fs::write(files.plugins(), plugins(config))?;
+        // Named explicitly and empty: the machine's own `rabbitmq-env.conf` must have no say.
+        fs::write(files.path("env.conf"), "")?;
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o400)
+            .open(files.path(".erlang.cookie"))?
+            .write_all(secret().as_bytes())?;
+        Ok(files)
+    }
+
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(super) fn conf(&self) -> PathBuf {
+        self.path("rabbitmq.conf")
+    }
+
+    pub(super) fn plugins(&self) -> PathBuf {
+        self.path("enabled_plugins")
+    }
+
+    /// A file for what a process prints, added to at each start.
+    pub(super) fn output(&self, name: &str) -> anyhow::Result<fs::File> {
+        let path = self.path(name);
+        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.with_context(|| format!("open {}", path.display()))
+    }
+
+    /// The ends of what the node printed and logged.
+    pub(super) fn last_words(&self) -> String {
+        ["output.log", "log/broker.log"].map(|name| tail(&self.path(name))).join("\n")
+    }
+}
+
+fn conf(ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
+    let Access { user, password, .. } = access;
+    let Ports { amqp, management, metrics, .. } = ports;
+    let mut text = format!(
+        "listeners.tcp.default = 127.0.0.1:{amqp}\n\
+         management.tcp.ip = 127.0.0.1\n\
+         management.tcp.port = {management}\n\
+         prometheus.tcp.ip = 127.0.0.1\n\
+         prometheus.tcp.port = {metrics}\n\
+         default_user = {user}\n\
+         default_pass = {password}\n\
+         default_user_tags.administrator = true\n\
+         disk_free_limit.absolute = 20MB\n"
+    );
+    if let Some(interval) = config.collect_statistics_interval {
+        text.push_str(&format!("collect_statistics_interval = {}\n", interval.as_millis()));
+    }
+    if config.disable_metrics_collector {
+        text.push_str("management_agent.disable_metrics_collector = true\n");
+    }
+    text + &config.extra_conf + "\n"
+}
+
+fn plugins(config: &RabbitConfig) -> String {
+    let stock = ["rabbitmq_management", "rabbitmq_prometheus"];
+    let extra = config.extra_plugins.iter().map(String::as_str);
+    let all: Vec<&str> = stock.into_iter().chain(extra).collect();
+    format!("[{}].\n", all.join(","))
+}
+
+fn tail(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(LAST_LINES))
+        .fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_asked_for_is_in_the_configuration() {
+        let ports = Ports { amqp: 1, management: 2, metrics: 3, distribution: 4, epmd: 5 };
+        let config = RabbitConfig {
+            collect_statistics_interval: Some(Duration::from_millis(500)),
+            disable_metrics_collector: true,
+            extra_plugins: vec!["rabbitmq_event_exchange".to_owned()],
+            extra_conf: "heartbeat = 7".to_owned(),
+        };
+        let text = conf(&ports, &ports.access(), &config);
+        assert!(text.contains("listeners.tcp.default = 127.0.0.1:1\n"));
+        assert!(text.contains("collect_statistics_interval = 500\n"));
+        assert!(text.contains("management_agent.disable_metrics_collector = true\n"));
+        assert!(text.ends_with("heartbeat = 7\n"));
+        let listed = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_event_exchange].\n";
+        assert_eq!(plugins(&config), listed);
+    }
+
+    #[test]
+    fn last_words_are_the_end_of_the_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let lines: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
+        fs::write(&path, lines.join("\n")).unwrap();
+        let end = tail(&path);
+        assert!(end.starts_with("line 60\n") && end.ends_with("line 99\n"), "{end}");
+    }
+}
