@@ -33,20 +33,12 @@ pub struct CircuitArgs {
     pub load_strategy: LoadStrategy,
 
     /// Size of the arithmetic table
-    #[arg(
-        long,
-        value_name = "CIRCUIT_BIT_RANGE",
-        env = "ARITHMETIC_CIRCUIT_SIZE"
-    )]
+    #[arg(long, value_name = "CIRCUIT_BIT_RANGE", env = "ARITHMETIC_CIRCUIT_SIZE")]
     #[arg(value_parser = bit_range)]
     pub arithmetic: Option<String>,
 
     /// Size of the byte packing table
-    #[arg(
-        long,
-        value_name = "CIRCUIT_BIT_RANGE",
-        env = "BYTE_PACKING_CIRCUIT_SIZE"
-    )]
+    #[arg(long, value_name = "CIRCUIT_BIT_RANGE", env = "BYTE_PACKING_CIRCUIT_SIZE")]
     #[arg(value_parser = bit_range)]
     pub byte_packing: Option<String>,
 
@@ -61,11 +53,7 @@ pub struct CircuitArgs {
     pub keccak: Option<String>,
 
     /// Size of the keccak sponge table
-    #[arg(
-        long,
-        value_name = "CIRCUIT_BIT_RANGE",
-        env = "KECCAK_SPONGE_CIRCUIT_SIZE"
-    )]
+    #[arg(long, value_name = "CIRCUIT_BIT_RANGE", env = "KECCAK_SPONGE_CIRCUIT_SIZE")]
     #[arg(value_parser = bit_range)]
     pub keccak_sponge: Option<String>,
 
@@ -82,9 +70,7 @@ pub struct CircuitArgs {
 
 /// Checks the form `LOW..HIGH`.
 pub fn bit_range(text: &str) -> Result<String, String> {
-    let ends = text
-        .split_once("..")
-        .map(|(low, high)| (low.parse::<u8>(), high.parse::<u8>()));
+    let ends = text.split_once("..").map(|(low, high)| (low.parse::<u8>(), high.parse::<u8>()));
     match ends {
         Some((Ok(low), Ok(high))) if low < high => Ok(text.to_owned()),
         _ => Err("expected a range such as 16..23".to_owned()),

@@ -29,10 +29,7 @@ impl FromStr for Target {
             Some((block, index)) => (block, Some(index.parse().context("transaction index")?)),
             None => (text, None),
         };
-        Ok(Self {
-            block: block.parse().context("block number")?,
-            index,
-        })
+        Ok(Self { block: block.parse().context("block number")?, index })
     }
 }
 
@@ -58,69 +55,37 @@ pub enum Fault {
 #[command(next_help_heading = "Stand-in options (not upstream's)")]
 pub struct WorkerFaults {
     /// Time for each transaction in milliseconds; a dummy or an aggregation counts as one
-    #[arg(
-        long = "stand-in-ms-per-txn",
-        env = "STAND_IN_MS_PER_TXN",
-        default_value_t = 250
-    )]
+    #[arg(long = "stand-in-ms-per-txn", env = "STAND_IN_MS_PER_TXN", default_value_t = 250)]
     pub ms_per_txn: u64,
 
     /// Time in milliseconds before the worker connects, as if it loaded its circuits
-    #[arg(
-        long = "stand-in-start-delay-ms",
-        env = "STAND_IN_START_DELAY_MS",
-        default_value_t = 0
-    )]
+    #[arg(long = "stand-in-start-delay-ms", env = "STAND_IN_START_DELAY_MS", default_value_t = 0)]
     pub start_delay_ms: u64,
 
     /// Abort in the middle of the task after N finished ones
-    #[arg(
-        long = "stand-in-crash-after",
-        env = "STAND_IN_CRASH_AFTER",
-        value_name = "N"
-    )]
+    #[arg(long = "stand-in-crash-after", env = "STAND_IN_CRASH_AFTER", value_name = "N")]
     pub crash_after: Option<u64>,
 
     /// Hang for ever in the task after N finished ones
-    #[arg(
-        long = "stand-in-hang-after",
-        env = "STAND_IN_HANG_AFTER",
-        value_name = "N"
-    )]
+    #[arg(long = "stand-in-hang-after", env = "STAND_IN_HANG_AFTER", value_name = "N")]
     pub hang_after: Option<u64>,
 
     /// Fail the task after N finished ones
-    #[arg(
-        long = "stand-in-fail-after",
-        env = "STAND_IN_FAIL_AFTER",
-        value_name = "N"
-    )]
+    #[arg(long = "stand-in-fail-after", env = "STAND_IN_FAIL_AFTER", value_name = "N")]
     pub fail_after: Option<u64>,
 
     /// Abort in the middle of each task with one of these transactions
-    #[arg(
-        long = "stand-in-crash-txn",
-        env = "STAND_IN_CRASH_TXN",
-        value_name = "BLOCK[:INDEX]"
-    )]
+    #[arg(long = "stand-in-crash-txn", env = "STAND_IN_CRASH_TXN", value_name = "BLOCK[:INDEX]")]
     #[arg(value_delimiter = ',')]
     pub crash_txn: Vec<Target>,
 
     /// Hang for ever in each task with one of these transactions
-    #[arg(
-        long = "stand-in-hang-txn",
-        env = "STAND_IN_HANG_TXN",
-        value_name = "BLOCK[:INDEX]"
-    )]
+    #[arg(long = "stand-in-hang-txn", env = "STAND_IN_HANG_TXN", value_name = "BLOCK[:INDEX]")]
     #[arg(value_delimiter = ',')]
     pub hang_txn: Vec<Target>,
 
     /// Fail each task with one of these transactions
-    #[arg(
-        long = "stand-in-fail-txn",
-        env = "STAND_IN_FAIL_TXN",
-        value_name = "BLOCK[:INDEX]"
-    )]
+    #[arg(long = "stand-in-fail-txn", env = "STAND_IN_FAIL_TXN", value_name = "BLOCK[:INDEX]")]
     #[arg(value_delimiter = ',')]
     pub fail_txn: Vec<Target>,
 }
@@ -137,10 +102,7 @@ impl WorkerFaults {
         let strikes = |after: Option<u64>, targets: &[Target]| {
             after == Some(begun) || targets.iter().any(|target| target.is_in(place))
         };
-        rules
-            .into_iter()
-            .find(|(_, after, targets)| strikes(*after, targets))
-            .map(|rule| rule.0)
+        rules.into_iter().find(|(_, after, targets)| strikes(*after, targets)).map(|rule| rule.0)
     }
 }
 
@@ -155,10 +117,7 @@ mod tests {
     #[test]
     fn a_transaction_is_found_in_the_task_that_holds_it() {
         let target: Target = "5:11".parse().unwrap();
-        let faults = WorkerFaults {
-            fail_txn: vec![target],
-            ..Default::default()
-        };
+        let faults = WorkerFaults { fail_txn: vec![target], ..Default::default() };
         assert_eq!(faults.due(0, &place(5, 10..20)), Some(Fault::Fail));
         assert_eq!(faults.due(0, &place(5, 0..10)), None);
         assert_eq!(faults.due(0, &place(6, 10..20)), None);
@@ -167,22 +126,15 @@ mod tests {
     #[test]
     fn a_block_alone_means_any_of_its_tasks() {
         let target: Target = "5".parse().unwrap();
-        let faults = WorkerFaults {
-            hang_txn: vec![target],
-            ..Default::default()
-        };
+        let faults = WorkerFaults { hang_txn: vec![target], ..Default::default() };
         assert_eq!(faults.due(9, &place(5, 0..0)), Some(Fault::Hang));
     }
 
     #[test]
     fn a_count_strikes_once() {
-        let faults = WorkerFaults {
-            crash_after: Some(2),
-            ..Default::default()
-        };
-        let struck: Vec<u64> = (0..9)
-            .filter(|begun| faults.due(*begun, &place(1, 0..1)).is_some())
-            .collect();
+        let faults = WorkerFaults { crash_after: Some(2), ..Default::default() };
+        let struck: Vec<u64> =
+            (0..9).filter(|begun| faults.due(*begun, &place(1, 0..1)).is_some()).collect();
         assert_eq!(struck, [2]);
     }
 }

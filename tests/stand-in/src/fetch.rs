@@ -36,10 +36,7 @@ fn find(directory: &Path, blocks: RangeInclusive<u64>) -> Result<Vec<Value>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| format!("{}", directory.display()))? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             let text = fs::read(&path)?;
             let file: Vec<Value> =
                 serde_json::from_slice(&text).with_context(|| format!("{}", path.display()))?;
@@ -53,17 +50,13 @@ fn find(directory: &Path, blocks: RangeInclusive<u64>) -> Result<Vec<Value>> {
         }
     }
     let in_order = blocks.map(|number| {
-        found
-            .remove(&number)
-            .with_context(|| format!("no file holds block {number}"))
+        found.remove(&number).with_context(|| format!("no file holds block {number}"))
     });
     in_order.collect()
 }
 
 fn number(block: &Value) -> Result<u64> {
-    let number = block
-        .pointer("/other_data/b_data/b_meta/block_number")
-        .and_then(Value::as_str);
+    let number = block.pointer("/other_data/b_data/b_meta/block_number").and_then(Value::as_str);
     hex_number(number.context("a block without a number")?)
 }
 

@@ -54,10 +54,7 @@ pub async fn serve<P: BlockProver>(port: u16, output_dir: PathBuf, prover: P) ->
 
 async fn prove<P: BlockProver>(
     State((prover, output_dir)): State<(P, PathBuf)>,
-    Json(Payload {
-        prover_input,
-        previous,
-    }): Json<Payload>,
+    Json(Payload { prover_input, previous }): Json<Payload>,
 ) -> StatusCode {
     let Ok(number) = prover_input.number() else {
         return StatusCode::INTERNAL_SERVER_ERROR;

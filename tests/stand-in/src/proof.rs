@@ -93,13 +93,7 @@ impl Segment {
     pub fn new(public: &PublicValues, place: [u64; 3], txns: Vec<String>) -> Result<Self> {
         let [batch, segment, txn_number_before] = place;
         let digest = String::new();
-        let mut leaf = Self {
-            batch,
-            segment,
-            txn_number_before,
-            txns,
-            digest,
-        };
+        let mut leaf = Self { batch, segment, txn_number_before, txns, digest };
         leaf.digest = leaf.expected_digest(&chain("public", public)?)?;
         Ok(leaf)
     }
@@ -113,11 +107,7 @@ impl Segment {
 impl Aggregation {
     fn new(left: &str, right: &str) -> Result<Self> {
         let digest = chain("aggregation", &(left, right))?;
-        Ok(Self {
-            left: left.to_owned(),
-            right: right.to_owned(),
-            digest,
-        })
+        Ok(Self { left: left.to_owned(), right: right.to_owned(), digest })
     }
 }
 
@@ -125,19 +115,12 @@ impl AggregatedProof {
     /// A proof of one segment.
     #[must_use]
     pub fn of_segment(public: PublicValues, segment: Segment) -> Self {
-        Self {
-            public,
-            segments: vec![segment],
-            aggregations: Vec::new(),
-        }
+        Self { public, segments: vec![segment], aggregations: Vec::new() }
     }
 
     /// Joins this proof with its right neighbour's.
     pub fn join(mut self, right: Self) -> Result<Self> {
-        ensure!(
-            self.public == right.public,
-            "the parts belong to different blocks"
-        );
+        ensure!(self.public == right.public, "the parts belong to different blocks");
         let node = Aggregation::new(&self.root()?, &right.root()?)?;
         self.segments.extend(right.segments);
         self.aggregations.extend(right.aggregations);
@@ -151,18 +134,9 @@ impl AggregatedProof {
         let mut next_txn = None;
         let mut row = Vec::with_capacity(self.segments.len());
         for leaf in &self.segments {
-            let Segment {
-                batch,
-                segment,
-                txn_number_before,
-                txns,
-                digest,
-            } = leaf;
+            let Segment { batch, segment, txn_number_before, txns, digest } = leaf;
             let expected = leaf.expected_digest(&public_digest)?;
-            ensure!(
-                *digest == expected,
-                "digest of segment {batch}.{segment} does not match"
-            );
+            ensure!(*digest == expected, "digest of segment {batch}.{segment} does not match");
             let in_a_row = next_txn.is_none_or(|next| next == *txn_number_before);
             ensure!(in_a_row, "the segments are not in a row");
             next_txn = Some(txn_number_before + u64::try_from(txns.len())?);
@@ -173,9 +147,7 @@ impl AggregatedProof {
             ensure!(*node == expected, "digest of an aggregation does not match");
             let pair = [node.left.as_str(), node.right.as_str()];
             let place = row.windows(2).position(|window| window == pair);
-            let Some(place) = place else {
-                anyhow::bail!("an aggregation joins no neighbours")
-            };
+            let Some(place) = place else { anyhow::bail!("an aggregation joins no neighbours") };
             row.splice(place..place + 2, [node.digest.as_str()]);
         }
         ensure!(row.len() == 1, "the segments are not joined into one");
@@ -199,40 +171,21 @@ impl GeneratedBlockProof {
         proof: Option<AggregatedProof>,
         previous: Option<PreviousBlock>,
     ) -> Result<Self> {
-        let intern = Intern {
-            previous,
-            proof,
-            digest: String::new(),
-        };
-        let mut block = Self {
-            b_height,
-            stand_in: IDENTITY.to_owned(),
-            intern,
-        };
+        let intern = Intern { previous, proof, digest: String::new() };
+        let mut block = Self { b_height, stand_in: IDENTITY.to_owned(), intern };
         block.intern.digest = block.expected_digest()?;
         Ok(block)
     }
 
     fn expected_digest(&self) -> Result<String> {
-        let root = self
-            .intern
-            .proof
-            .as_ref()
-            .map(AggregatedProof::root)
-            .transpose()?;
-        chain(
-            "block",
-            &(&self.stand_in, self.b_height, &self.intern.previous, root),
-        )
+        let root = self.intern.proof.as_ref().map(AggregatedProof::root).transpose()?;
+        chain("block", &(&self.stand_in, self.b_height, &self.intern.previous, root))
     }
 
     /// What the next block's proof remembers of this one.
     #[must_use]
     pub fn as_previous(&self) -> PreviousBlock {
-        PreviousBlock {
-            b_height: self.b_height,
-            digest: self.intern.digest.clone(),
-        }
+        PreviousBlock { b_height: self.b_height, digest: self.intern.digest.clone() }
     }
 
     /// Recomputes the whole proof. An error says what does not match.
@@ -242,34 +195,21 @@ impl GeneratedBlockProof {
             anyhow::bail!("only the witness of block {} was tested", self.b_height)
         };
         let number = proof.public.block_metadata.number()?;
-        ensure!(
-            number == self.b_height,
-            "b_height is {}, the block is {number}",
-            self.b_height
-        );
+        ensure!(number == self.b_height, "b_height is {}, the block is {number}", self.b_height);
         let first = proof.segments.first().map(|leaf| leaf.txn_number_before);
         ensure!(first == Some(0), "the first segment is missing");
         if let Some(previous) = &self.intern.previous {
-            ensure!(
-                previous.b_height + 1 == self.b_height,
-                "the previous block is not the parent"
-            );
+            ensure!(previous.b_height + 1 == self.b_height, "the previous block is not the parent");
         }
         let digest = self.expected_digest()?;
-        ensure!(
-            digest == self.intern.digest,
-            "digest of block {} does not match",
-            self.b_height
-        );
+        ensure!(digest == self.intern.digest, "digest of block {} does not match", self.b_height);
         Ok(())
     }
 }
 
 /// Hashes a value, then the hash, and so on.
 fn chain<T: Serialize>(kind: &str, value: &T) -> Result<String> {
-    let mut hash = Sha256::new()
-        .chain_update(kind)
-        .chain_update(serde_json::to_vec(value)?);
+    let mut hash = Sha256::new().chain_update(kind).chain_update(serde_json::to_vec(value)?);
     for _ in 1..CHAIN_LENGTH {
         let link = hash.finalize_reset();
         hash.update(link);
@@ -291,10 +231,7 @@ mod tests {
         });
         let first = parts.next().unwrap();
         let proof = parts.fold(first, |left, right| left.join(right).unwrap());
-        let previous = PreviousBlock {
-            b_height: 3,
-            digest: "ab".repeat(32),
-        };
+        let previous = PreviousBlock { b_height: 3, digest: "ab".repeat(32) };
         GeneratedBlockProof::new(proof, Some(previous)).unwrap()
     }
 
@@ -314,11 +251,7 @@ mod tests {
                 changed[place] ^= flip;
                 let accepted = serde_json::from_slice::<GeneratedBlockProof>(&changed)
                     .is_ok_and(|proof| proof.verify().is_ok());
-                assert!(
-                    !accepted,
-                    "byte {place} of {}",
-                    String::from_utf8_lossy(&changed)
-                );
+                assert!(!accepted, "byte {place} of {}", String::from_utf8_lossy(&changed));
             }
         }
     }
@@ -344,11 +277,6 @@ mod tests {
 
     #[test]
     fn a_tested_witness_is_no_proof() {
-        assert!(
-            GeneratedBlockProof::witness_only(4)
-                .unwrap()
-                .verify()
-                .is_err()
-        );
+        assert!(GeneratedBlockProof::witness_only(4).unwrap().verify().is_err());
     }
 }

@@ -16,15 +16,9 @@ pub struct TookLine {
 impl TookLine {
     /// Starts the clock.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a log line's duration decides nothing"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a log line's duration decides nothing")]
     pub fn start(what: String) -> Self {
-        Self {
-            what,
-            since: Instant::now(),
-        }
+        Self { what, since: Instant::now() }
     }
 }
 

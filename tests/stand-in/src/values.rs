@@ -69,17 +69,15 @@ pub struct PublicValues {
 
 /// Reads `0x2a` as 42.
 pub fn hex_number(text: &str) -> Result<u64> {
-    let digits = text
-        .strip_prefix("0x")
-        .with_context(|| format!("`{text}` is not a hex number"))?;
+    let digits =
+        text.strip_prefix("0x").with_context(|| format!("`{text}` is not a hex number"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("`{text}` is not a hex number"))
 }
 
 /// Reads `0x02f8` as bytes.
 pub fn hex_bytes(text: &str) -> Result<Vec<u8>> {
-    let digits = text
-        .strip_prefix("0x")
-        .with_context(|| format!("`{text}` is not a hex string"))?;
+    let digits =
+        text.strip_prefix("0x").with_context(|| format!("`{text}` is not a hex string"))?;
     hex::decode(digits).context("hex string")
 }
 

@@ -29,10 +29,7 @@ struct Cli {
 #[expect(clippy::unused_async, reason = "all four programs start the same way")]
 pub async fn run() -> Result<()> {
     logging::init()?;
-    let Cli {
-        file_path,
-        circuits: _,
-    } = Cli::parse();
+    let Cli { file_path, circuits: _ } = Cli::parse();
     let text = fs::read(file_path)?;
     let mut json = serde_json::Deserializer::from_slice(&text);
     let proofs: Vec<GeneratedBlockProof> = serde_path_to_error::deserialize(&mut json)?;
@@ -61,11 +58,7 @@ fn verify_all(proofs: &[GeneratedBlockProof]) -> Result<()> {
     for (before, after) in proofs.iter().zip(proofs.iter().skip(1)) {
         if let Some(previous) = &after.intern.previous {
             let linked = *previous == before.as_previous();
-            ensure!(
-                linked,
-                "block {} does not follow the one before it",
-                after.b_height
-            );
+            ensure!(linked, "block {} does not follow the one before it", after.b_height);
         }
     }
     Ok(())

@@ -110,12 +110,8 @@ impl BlockProverInput {
     #[must_use]
     pub fn tries(&self) -> TrieInputs {
         let images = &self.block_trace.trie_pre_images;
-        let state = images
-            .pointer("/separate/state")
-            .or_else(|| images.get("combined"));
-        let storage = images
-            .pointer("/separate/storage/multiple_tries")
-            .and_then(Value::as_object);
+        let state = images.pointer("/separate/state").or_else(|| images.get("combined"));
+        let storage = images.pointer("/separate/storage/multiple_tries").and_then(Value::as_object);
         let storage_tries = storage.into_iter().flatten();
         TrieInputs {
             state_trie: state.unwrap_or(images).to_string(),

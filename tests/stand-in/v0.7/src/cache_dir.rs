@@ -8,10 +8,7 @@ use anyhow::{Result, ensure};
 pub fn check() -> Result<()> {
     if let Ok(directory) = env::var("ZK_EVM_CACHE_DIR") {
         let named_well = directory.trim_end_matches('/').ends_with("_circuit_cache");
-        ensure!(
-            named_well,
-            "cache directory `{directory}` must end in `_circuit_cache`"
-        );
+        ensure!(named_well, "cache directory `{directory}` must end in `_circuit_cache`");
     }
     Ok(())
 }

@@ -13,23 +13,11 @@ pub const DEFAULT_TASK_QUEUE: &str = "task-ipc-routing-key";
 #[command(next_help_heading = "Paladin options")]
 pub struct PaladinArgs {
     /// Determines the serialization format to be used
-    #[arg(
-        long,
-        short,
-        env = "PALADIN_SERIALIZER",
-        value_enum,
-        default_value = "postcard"
-    )]
+    #[arg(long, short, env = "PALADIN_SERIALIZER", value_enum, default_value = "postcard")]
     pub serializer: Serializer,
 
     /// Specifies the runtime environment to use
-    #[arg(
-        long,
-        short,
-        env = "PALADIN_RUNTIME",
-        value_enum,
-        default_value = "amqp"
-    )]
+    #[arg(long, short, env = "PALADIN_RUNTIME", value_enum, default_value = "amqp")]
     pub runtime: Runtime,
 
     /// Specifies the number of worker threads to spawn (in memory runtime only)
@@ -70,20 +58,12 @@ pub struct GenerationCircuitArgs {
     pub common: CircuitArgs,
 
     /// Size of the memory before table
-    #[arg(
-        long,
-        value_name = "CIRCUIT_BIT_RANGE",
-        env = "MEMORY_BEFORE_CIRCUIT_SIZE"
-    )]
+    #[arg(long, value_name = "CIRCUIT_BIT_RANGE", env = "MEMORY_BEFORE_CIRCUIT_SIZE")]
     #[arg(value_parser = bit_range)]
     pub mem_before: Option<String>,
 
     /// Size of the memory after table
-    #[arg(
-        long,
-        value_name = "CIRCUIT_BIT_RANGE",
-        env = "MEMORY_AFTER_CIRCUIT_SIZE"
-    )]
+    #[arg(long, value_name = "CIRCUIT_BIT_RANGE", env = "MEMORY_AFTER_CIRCUIT_SIZE")]
     #[arg(value_parser = bit_range)]
     pub mem_after: Option<String>,
 

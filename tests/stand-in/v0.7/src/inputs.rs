@@ -60,10 +60,7 @@ impl GenerationInputs {
     pub fn place(&self) -> Result<Place> {
         let first = hex_number(&self.txn_number_before)?;
         let end = first + u64::try_from(self.signed_txns.len())?;
-        Ok(Place {
-            block: self.block_metadata.number()?,
-            txns: first..end,
-        })
+        Ok(Place { block: self.block_metadata.number()?, txns: first..end })
     }
 
     /// What a proof of this batch says in the open.
@@ -81,11 +78,7 @@ impl GenerationInputs {
 #[must_use]
 pub fn batches(txns: usize, batch_size: usize) -> Vec<Range<usize>> {
     let wanted = batch_size.max(1);
-    let size = if txns.div_ceil(wanted) >= 2 {
-        wanted
-    } else {
-        txns.div_ceil(2).max(1)
-    };
+    let size = if txns.div_ceil(wanted) >= 2 { wanted } else { txns.div_ceil(2).max(1) };
     let count = txns.div_ceil(size).max(2);
     let end = |batch: usize| (batch * size).min(txns);
     (0..count).map(|batch| end(batch)..end(batch + 1)).collect()
@@ -98,9 +91,8 @@ pub fn cut(block: &BlockProverInput, batch_size: usize) -> Result<Vec<Generation
     let gas = block.gas_marks();
     let gas_at = |txn: usize| to_hex(gas.get(txn).copied().unwrap_or_default());
     let code = block.block_trace.code_db.iter();
-    let contract_code: BTreeMap<_, _> = code
-        .map(|code| (format!("0x{}", txn_hash(code)), code.clone()))
-        .collect();
+    let contract_code: BTreeMap<_, _> =
+        code.map(|code| (format!("0x{}", txn_hash(code)), code.clone())).collect();
     let ranges = batches(txns.len(), batch_size);
     let last = ranges.len().saturating_sub(1);
     let inputs = ranges.into_iter().enumerate().map(|(batch, range)| {
@@ -111,11 +103,7 @@ pub fn cut(block: &BlockProverInput, batch_size: usize) -> Result<Vec<Generation
             gas_used_after: gas_at(range.end),
             signed_txns: txns.get(range.clone()).unwrap_or_default().to_vec(),
             burn_addr: block.other_data.burn_addr.clone(),
-            withdrawals: if batch == last {
-                withdrawals.clone()
-            } else {
-                Vec::new()
-            },
+            withdrawals: if batch == last { withdrawals.clone() } else { Vec::new() },
             tries: block.tries(),
             trie_roots_after: made_up_roots(number, range.end),
             checkpoint_state_trie_root: block.other_data.checkpoint_state_trie_root.clone(),
@@ -130,12 +118,7 @@ pub fn cut(block: &BlockProverInput, batch_size: usize) -> Result<Vec<Generation
 }
 
 fn made_up_roots(block: u64, txns: usize) -> TrieRoots {
-    let root = |kind: &str| {
-        format!(
-            "0x{}",
-            txn_hash(format!("{kind} {block} {txns}").as_bytes())
-        )
-    };
+    let root = |kind: &str| format!("0x{}", txn_hash(format!("{kind} {block} {txns}").as_bytes()));
     TrieRoots {
         state_root: root("state"),
         transactions_root: root("transactions"),

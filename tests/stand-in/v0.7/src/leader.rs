@@ -27,15 +27,8 @@ use crate::{
 /// Runs the program.
 pub async fn run() -> Result<()> {
     logging::init()?;
-    let Cli {
-        command,
-        paladin,
-        prover: args,
-        output,
-        circuits: _,
-        worker_run_mode,
-        faults,
-    } = Cli::parse();
+    let Cli { command, paladin, prover: args, output, circuits: _, worker_run_mode, faults } =
+        Cli::parse();
     cache_dir::check()?;
     match &command {
         Command::Clean => return Ok(()),
@@ -44,12 +37,7 @@ pub async fn run() -> Result<()> {
     }
     let (heavy, light) = connect(&paladin, worker_run_mode).await?;
     let results = Results::new(faults);
-    let prover = Arc::new(Prover {
-        heavy,
-        light,
-        args,
-        results,
-    });
+    let prover = Arc::new(Prover { heavy, light, args, results });
     match command {
         Command::Stdio { previous_proof } => {
             let blocks = input::blocks()?;
@@ -91,11 +79,7 @@ async fn stdio(
     tokio::try_join!(prover.light.close(), prover.heavy.close())?;
     result.map_err(|error| anyhow!("Proving task finished with error: {error:?}"))?;
     info!(target: names::STDIO, "Proving task successfully finished");
-    let what = if prover.args.test_only {
-        "proof witnesses"
-    } else {
-        "proofs"
-    };
+    let what = if prover.args.test_only { "proof witnesses" } else { "proofs" };
     info!(target: names::STDIO, "All {what} have been generated successfully.");
     Ok(())
 }
@@ -107,9 +91,7 @@ async fn prove_all(
     previous: Option<PreviousBlock>,
     output: OutputArgs,
 ) -> Result<()> {
-    let pool = Arc::new(Semaphore::new(usize::try_from(
-        prover.args.block_pool_size,
-    )?));
+    let pool = Arc::new(Semaphore::new(usize::try_from(prover.args.block_pool_size)?));
     let output = Arc::new(output);
     let last = blocks.len();
     let (first, mut before) = oneshot::channel();
@@ -124,10 +106,7 @@ async fn prove_all(
             }
         };
         let (after, next) = oneshot::channel();
-        let link = Link {
-            before: std::mem::replace(&mut before, next),
-            after,
-        };
+        let link = Link { before: std::mem::replace(&mut before, next), after };
         let (prover, output) = (Arc::clone(&prover), Arc::clone(&output));
         running.spawn(async move {
             let _permit = permit;
@@ -159,10 +138,7 @@ async fn prove_block(
         let Some(parts) = prover.prove_parts(&input).await? else {
             return Ok(None);
         };
-        let previous = link
-            .before
-            .await
-            .map_err(|_| anyhow!("the block before has no proof"))?;
+        let previous = link.before.await.map_err(|_| anyhow!("the block before has no proof"))?;
         prover.close(parts, previous).await.map(Some)
     };
     let proof = proof.await.inspect_err(|error| {
@@ -172,9 +148,7 @@ async fn prove_block(
         );
     })?;
     // Nobody waits for the last block.
-    let _ = link
-        .after
-        .send(proof.as_ref().map(GeneratedBlockProof::as_previous));
+    let _ = link.after.send(proof.as_ref().map(GeneratedBlockProof::as_previous));
     if let Some(proof) = proof {
         info!(target: names::PROVER, "Successfully proved block {number}");
         if keep || number.is_multiple_of(output.block_batch_size) {

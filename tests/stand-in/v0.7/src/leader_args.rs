@@ -35,12 +35,7 @@ pub struct Cli {
     pub circuits: GenerationCircuitArgs,
 
     /// Which queues take which tasks
-    #[arg(
-        long,
-        value_enum,
-        default_value = "default",
-        help_heading = "Worker Config options"
-    )]
+    #[arg(long, value_enum, default_value = "default", help_heading = "Worker Config options")]
     pub worker_run_mode: WorkerRunMode,
 
     /// What goes wrong.
@@ -52,12 +47,7 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct OutputArgs {
     /// Directory where the generated proofs will be written
-    #[arg(
-        long,
-        short = 'o',
-        env = "ZERO_BIN_PROOF_OUTPUT_DIR",
-        default_value = "./proofs"
-    )]
+    #[arg(long, short = 'o', env = "ZERO_BIN_PROOF_OUTPUT_DIR", default_value = "./proofs")]
     pub proof_output_dir: PathBuf,
 
     /// Keep the proofs of all blocks, not only of every batch of blocks
@@ -96,10 +86,7 @@ pub struct ProverArgs {
     pub block_pool_size: u32,
 
     /// Not upstream's: segments of each batch (the real number depends on its cycles)
-    #[arg(
-        long = "stand-in-segments-per-batch",
-        env = "STAND_IN_SEGMENTS_PER_BATCH"
-    )]
+    #[arg(long = "stand-in-segments-per-batch", env = "STAND_IN_SEGMENTS_PER_BATCH")]
     #[arg(default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub segments_per_batch: u64,
 }
@@ -139,31 +126,18 @@ pub enum Command {
 
 /// Upstream's options of `leader rpc`.
 #[derive(Args, Debug)]
-#[expect(
-    missing_docs,
-    reason = "accepted so that a command line can be tried, and unused"
-)]
+#[expect(missing_docs, reason = "accepted so that a command line can be tried, and unused")]
 pub struct RpcArgs {
     #[arg(long, short = 'u', env = "ZERO_BIN_RPC_URL")]
     pub rpc_url: String,
-    #[arg(
-        long,
-        short = 'T',
-        env = "ZERO_BIN_RPC_TYPE",
-        default_value = "jerigon"
-    )]
+    #[arg(long, short = 'T', env = "ZERO_BIN_RPC_TYPE", default_value = "jerigon")]
     #[arg(value_parser = ["jerigon", "native"])]
     pub rpc_type: String,
     #[arg(long, short = 's', env = "ZERO_BIN_START_BLOCK")]
     pub start_block: String,
     #[arg(long, short = 'e', env = "ZERO_BIN_END_BLOCK")]
     pub end_block: Option<String>,
-    #[arg(
-        long,
-        short = 'c',
-        env = "ZERO_BIN_CHECKPOINT_BLOCK",
-        default_value = "0"
-    )]
+    #[arg(long, short = 'c', env = "ZERO_BIN_CHECKPOINT_BLOCK", default_value = "0")]
     pub checkpoint_block: String,
     #[arg(long, short = 'f', env = "ZERO_BIN_PREVIOUS_PROOF")]
     pub previous_proof: Option<PathBuf>,

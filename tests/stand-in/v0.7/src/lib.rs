@@ -1,4 +1,4 @@
-//! A stand-in for the prover of zk_evm v0.7: real queues and messages, no proofs.
+//! A stand-in for the prover of `zk_evm` v0.7: real queues and messages, no proofs.
 //!
 //! Shared with the other generation are the files in `../../src`; this package holds what
 //! differs. See `../README.md`.

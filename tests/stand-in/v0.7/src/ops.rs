@@ -130,31 +130,17 @@ impl Operation for BlockProof {
 }
 
 fn prove_segment(inputs: &GenerationInputs, data: SegmentData) -> anyhow::Result<AggregatedProof> {
-    let SegmentData {
-        batch,
-        segment,
-        max_cpu_len_log: _,
-    } = data;
+    let SegmentData { batch, segment, max_cpu_len_log: _ } = data;
     let place = inputs.place()?;
     let id = format!("b{} - {} ({segment})", place.block, range(&place));
     let _span = info_span!("p_gen", id).entered();
-    let _took = TookLine::start(format!(
-        "segment proof ({})",
-        txn_names(&inputs.signed_txns)
-    ));
+    let _took = TookLine::start(format!("segment proof ({})", txn_names(&inputs.signed_txns)));
     info!(target: names::GENERATION, "CPU halted after {} cycles    ", cycles(&place));
     perform(&place, usize::try_from(batch)?, segment)?;
-    let txns = if segment == 0 {
-        inputs.signed_txns.iter().map(hex::encode).collect()
-    } else {
-        vec![]
-    };
+    let txns =
+        if segment == 0 { inputs.signed_txns.iter().map(hex::encode).collect() } else { vec![] };
     let public = inputs.public();
-    let before = if segment == 0 {
-        place.txns.start
-    } else {
-        place.txns.end
-    };
+    let before = if segment == 0 { place.txns.start } else { place.txns.end };
     let leaf = Segment::new(&public, [batch, segment, before], txns)?;
     Ok(AggregatedProof::of_segment(public, leaf))
 }
@@ -177,29 +163,18 @@ fn join(left: AggregatedProof, right: AggregatedProof) -> anyhow::Result<Aggrega
 }
 
 fn pass_time(public: &PublicValues) -> anyhow::Result<()> {
-    work::perform(&Place {
-        block: public.block_metadata.number()?,
-        txns: 0..0,
-    })
+    work::perform(&Place { block: public.block_metadata.number()?, txns: 0..0 })
 }
 
 /// The fold's neutral element, which no verifier accepts.
 fn nothing() -> AggregatedProof {
-    AggregatedProof {
-        public: PublicValues::default(),
-        segments: vec![],
-        aggregations: vec![],
-    }
+    AggregatedProof { public: PublicValues::default(), segments: vec![], aggregations: vec![] }
 }
 
 /// `0` for one transaction, `0_10` for more or for none.
 fn range(place: &Place) -> String {
     let (start, end) = (place.txns.start, place.txns.end);
-    if end == start + 1 {
-        format!("{start}")
-    } else {
-        format!("{start}_{end}")
-    }
+    if end == start + 1 { format!("{start}") } else { format!("{start}_{end}") }
 }
 
 fn txn_names(txns: &[Vec<u8>]) -> String {
@@ -217,6 +192,8 @@ fn fatal(error: anyhow::Error) -> paladin::operation::OperationError {
 
 #[cfg(test)]
 mod tests {
+    use paladin::operation::RemoteExecute;
+
     use super::*;
 
     #[test]
@@ -234,9 +211,6 @@ mod tests {
     #[test]
     fn ranges_are_written_as_in_the_logs() {
         let at = |txns| range(&Place { block: 4, txns });
-        assert_eq!(
-            [at(0..1), at(0..0), at(1..1), at(10..20)],
-            ["0", "0_0", "1_1", "10_20"]
-        );
+        assert_eq!([at(0..1), at(0..0), at(1..1), at(10..20)], ["0", "0_0", "1_1", "10_20"]);
     }
 }

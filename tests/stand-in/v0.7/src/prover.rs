@@ -48,10 +48,7 @@ impl Prover {
             let cycles = cycles(&batch.place()?);
             info!(target: names::INTERPRETER, "CPU halted after {cycles} cycles    ");
         }
-        let proof = self
-            .prove_batches(batches)
-            .await
-            .map_err(|_| anyhow!(MASKED))?;
+        let proof = self.prove_batches(batches).await.map_err(|_| anyhow!(MASKED))?;
         Ok(Some(proof))
     }
 
@@ -62,74 +59,51 @@ impl Prover {
         prev: Option<PreviousBlock>,
     ) -> Result<GeneratedBlockProof> {
         let save_inputs_on_error = self.args.save_inputs_on_error;
-        let op = ops::BlockProof {
-            prev,
-            save_inputs_on_error,
-        };
+        let op = ops::BlockProof { prev, save_inputs_on_error };
         let Literal(proof) = Literal(proof).map(&op).run(&self.light).await?;
-        self.results.count()?;
+        self.results.count();
         Ok(proof)
     }
 
     /// One result queue for the whole block.
     async fn simulate(&self, batches: Vec<GenerationInputs>) -> Result<()> {
         let save_inputs_on_error = self.args.save_inputs_on_error;
-        let op = ops::SegmentProofTestOnly {
-            save_inputs_on_error,
-            save_tries_on_error: false,
-        };
+        let op = ops::SegmentProofTestOnly { save_inputs_on_error, save_tries_on_error: false };
         let size = self.args.max_cpu_len_log;
-        let tasks = batches
-            .into_iter()
-            .enumerate()
-            .map(|(place, batch)| (batch, size, place));
-        let mut results = Directive::map(IndexedStream::from(tasks), &op)
-            .run(&self.light)
-            .await?;
+        let tasks = batches.into_iter().enumerate().map(|(place, batch)| (batch, size, place));
+        let mut results = Directive::map(IndexedStream::from(tasks), &op).run(&self.light).await?;
         while results.try_next().await?.is_some() {
-            self.results.count()?;
+            self.results.count();
         }
         Ok(())
     }
 
     async fn prove_batches(&self, batches: Vec<GenerationInputs>) -> Result<AggregatedProof> {
         let save_inputs_on_error = self.args.save_inputs_on_error;
-        let op = ops::BatchAggProof {
-            save_inputs_on_error,
-        };
+        let op = ops::BatchAggProof { save_inputs_on_error };
         let proofs: FuturesUnordered<_> = (batches.into_iter().enumerate())
             .map(|(place, batch)| async move { Ok((place, self.prove_batch(place, batch).await?)) })
             .collect();
-        Directive::fold(IndexedStream::new(proofs), &op)
-            .run(&self.light)
-            .await
+        Directive::fold(IndexedStream::new(proofs), &op).run(&self.light).await
     }
 
     /// One result queue for each segment, one more if there are several.
     async fn prove_batch(&self, place: usize, batch: GenerationInputs) -> Result<AggregatedProof> {
         let data = |segment| {
             let (batch, max_cpu_len_log) = (u64::try_from(place)?, self.args.max_cpu_len_log);
-            Ok::<_, anyhow::Error>(ops::SegmentData {
-                batch,
-                segment,
-                max_cpu_len_log,
-            })
+            Ok::<_, anyhow::Error>(ops::SegmentData { batch, segment, max_cpu_len_log })
         };
         if self.args.segments_per_batch == 1 {
             return self.prove_segment(batch, data(0)?).await;
         }
         let save_inputs_on_error = self.args.save_inputs_on_error;
-        let op = ops::SegmentAggProof {
-            save_inputs_on_error,
-        };
+        let op = ops::SegmentAggProof { save_inputs_on_error };
         let segments = (0..self.args.segments_per_batch).map(|segment| {
             let (place, data, batch) = (usize::try_from(segment), data(segment), batch.clone());
             async move { Ok((place?, self.prove_segment(batch, data?).await?)) }
         });
         let proofs: FuturesUnordered<_> = segments.collect();
-        Directive::fold(IndexedStream::new(proofs), &op)
-            .run(&self.light)
-            .await
+        Directive::fold(IndexedStream::new(proofs), &op).run(&self.light).await
     }
 
     async fn prove_segment(
@@ -138,12 +112,9 @@ impl Prover {
         data: ops::SegmentData,
     ) -> Result<AggregatedProof> {
         let save_inputs_on_error = self.args.save_inputs_on_error;
-        let op = ops::SegmentProof {
-            save_inputs_on_error,
-            save_tries_on_error: false,
-        };
+        let op = ops::SegmentProof { save_inputs_on_error, save_tries_on_error: false };
         let Literal(proof) = Literal((batch, data)).map(&op).run(&self.heavy).await?;
-        self.results.count()?;
+        self.results.count();
         Ok(proof)
     }
 }

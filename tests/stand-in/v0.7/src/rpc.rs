@@ -14,12 +14,7 @@ struct Cli {
     rpc_url: String,
 
     /// The RPC Tracer Type (accepted, without effect)
-    #[arg(
-        long,
-        short = 't',
-        env = "ZERO_BIN_RPC_TYPE",
-        default_value = "jerigon"
-    )]
+    #[arg(long, short = 't', env = "ZERO_BIN_RPC_TYPE", default_value = "jerigon")]
     #[arg(value_parser = ["jerigon", "native"])]
     rpc_type: String,
 
@@ -65,11 +60,9 @@ enum Command {
 pub async fn run() -> Result<()> {
     logging::init()?;
     match Cli::parse().command {
-        Command::Fetch {
-            start_block,
-            end_block,
-            checkpoint_block_number: _,
-        } => fetch::print(start_block..=end_block),
+        Command::Fetch { start_block, end_block, checkpoint_block_number: _ } => {
+            fetch::print(start_block..=end_block)
+        }
         Command::Extract { .. } => bail!("{}", fetch::NO_CHAIN),
     }
 }

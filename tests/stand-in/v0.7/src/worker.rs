@@ -31,11 +31,7 @@ struct Cli {
 /// Runs the program.
 pub async fn run() -> Result<()> {
     logging::init()?;
-    let Cli {
-        paladin,
-        circuits: _,
-        faults,
-    } = Cli::parse();
+    let Cli { paladin, circuits: _, faults } = Cli::parse();
     cache_dir::check()?;
     start::load_circuits(Duration::from_millis(faults.start_delay_ms)).await;
     work::configure(faults);
