@@ -172,16 +172,13 @@ fn built(directory: &str, name: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-#[expect(clippy::panic, reason = "a test that must not be skipped has no other way to fail")]
 fn skipped<T>(test: &str) -> Option<T> {
     record(test, Outcome::Skipped);
     let why =
         format!("SKIPPED {test}: there is no rabbitmq-server (`cargo xtask test` installs it)");
     // Written past the test runner, which keeps the output of passed tests to itself.
     say(&why);
-    if std::env::var("CI").as_deref() == Ok("true") {
-        panic!("{why}");
-    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
     None
 }
 

@@ -75,7 +75,7 @@ impl Files {
 fn conf(ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
     let Access { user, password, .. } = access;
     let Ports { amqp, management, metrics, .. } = ports;
-    let mut text = format!(
+    let stock = format!(
         "listeners.tcp.default = 127.0.0.1:{amqp}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {management}\n\
@@ -86,13 +86,14 @@ fn conf(ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
          default_user_tags.administrator = true\n\
          disk_free_limit.absolute = 20MB\n"
     );
-    if let Some(interval) = config.collect_statistics_interval {
-        text.push_str(&format!("collect_statistics_interval = {}\n", interval.as_millis()));
-    }
-    if config.disable_metrics_collector {
-        text.push_str("management_agent.disable_metrics_collector = true\n");
-    }
-    text + &config.extra_conf + "\n"
+    let interval = config.collect_statistics_interval;
+    let interval =
+        interval.map(|time| format!("collect_statistics_interval = {}", time.as_millis()));
+    let collector = config.disable_metrics_collector;
+    let collector =
+        collector.then(|| "management_agent.disable_metrics_collector = true".to_owned());
+    let asked = [interval, collector, Some(config.extra_conf.clone())];
+    asked.into_iter().flatten().fold(stock, |text, line| text + &line + "\n")
 }
 
 fn plugins(config: &RabbitConfig) -> String {

@@ -112,8 +112,9 @@ fn work_done_by_the_broker_shows_in_its_cpu_time() {
     let before = broker.cpu_time().unwrap();
     assert!(before > Duration::from_millis(100), "starting took {before:?}");
     poll::until_blocking("a tenth of a second of work", Duration::from_secs(60), || {
-        broker.access().management().get("/api/overview").unwrap();
-        let used = broker.cpu_time().unwrap() - before;
+        let overview = broker.access().management().get("/api/overview").unwrap();
+        assert_eq!(overview["disable_stats"], true, "the node was started without statistics");
+        let used = broker.cpu_time().unwrap().saturating_sub(before);
         if used >= Duration::from_millis(100) { Ok(()) } else { Err(format!("{used:?}")) }
     })
     .unwrap();
@@ -123,7 +124,6 @@ fn work_done_by_the_broker_shows_in_its_cpu_time() {
 fn a_node_is_configured_as_asked() {
     let test = "a_node_is_configured_as_asked";
     let config = RabbitConfig {
-        disable_metrics_collector: true,
         extra_plugins: vec!["rabbitmq_event_exchange".to_owned()],
         extra_conf: "heartbeat = 7".to_owned(),
         ..RabbitConfig::default()
@@ -132,10 +132,7 @@ fn a_node_is_configured_as_asked() {
         return;
     };
     let api = broker.access().management();
-    assert_eq!(api.get("/api/overview").unwrap()["disable_stats"], true);
-    // Not the exchange itself: a node without statistics cannot describe one.
-    api.get("/api/exchanges/%2F/amq.rabbitmq.event/bindings/source").unwrap();
-    assert!(api.get("/api/exchanges/%2F/no.such.exchange/bindings/source").is_err());
+    api.get("/api/exchanges/%2F/amq.rabbitmq.event").unwrap();
     broker.add_vhost("with/slash").unwrap();
     let policy = Policy { name: "short", pattern: "^q", definition: json!({"max-length": 10}) };
     broker.set_policy("with/slash", &policy).unwrap();

@@ -1,0 +1,100 @@
+//! `cargo xtask lint`: all that can be checked without running the product.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::rules::{self, Tree};
+use crate::{shell, tools};
+
+type Check = fn() -> anyhow::Result<()>;
+
+/// Runs every check, also after one has failed, and fails if any did.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let checks: [(&str, Check); 5] = [
+        ("house rules", house_rules),
+        ("format", format),
+        ("clippy", clippy),
+        ("documentation", documentation),
+        ("licences, bans, sources", dependencies),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        shell::step(name);
+        if let Err(error) = check() {
+            shell::say(&format!("{error:#}"));
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("lint found fault with: {}", failed.join("; "));
+    }
+    shell::say("\nlint: nothing to find fault with");
+    Ok(())
+}
+
+/// Manifests of the stand-in provers, which are workspaces of their own.
+pub(crate) fn stand_ins() -> Vec<PathBuf> {
+    let Ok(folders) = std::fs::read_dir(shell::root().join("tests/stand-in")) else {
+        return Vec::new();
+    };
+    let manifests = folders.flatten().map(|folder| folder.path().join("Cargo.toml"));
+    let mut found: Vec<PathBuf> = manifests.filter(|manifest| manifest.is_file()).collect();
+    found.sort();
+    found
+}
+
+fn house_rules() -> anyhow::Result<()> {
+    let tree = Tree::read()?;
+    let findings = rules::check(&tree);
+    for finding in &findings {
+        shell::say(&finding.to_string());
+    }
+    if !findings.is_empty() {
+        bail!("{} findings", findings.len());
+    }
+    shell::say(&format!("{} files keep the rules", tree.files().len()));
+    Ok(())
+}
+
+fn format() -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?;
+    for manifest in stand_ins() {
+        let mut fmt = shell::cargo(&["fmt", "--check", "--manifest-path"]);
+        shell::run(fmt.arg(manifest))?;
+    }
+    Ok(())
+}
+
+fn clippy() -> anyhow::Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    let all = ["clippy", "--workspace", "--all-targets", "--locked"];
+    shell::run(shell::cargo(&all).args(deny))
+}
+
+fn documentation() -> anyhow::Result<()> {
+    let mut doc = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    shell::run(doc.arg("--locked").env("RUSTDOCFLAGS", "-Dwarnings"))
+}
+
+fn dependencies() -> anyhow::Result<()> {
+    let deny = tools::cargo_deny()?;
+    let check = |what: &[&str]| {
+        let mut command = Command::new(&deny);
+        command.current_dir(shell::root()).args(["--locked", "check", "--hide-inclusion-graph"]);
+        command.args(what);
+        command
+    };
+    shell::run(&mut check(&["bans", "licenses", "sources"]))?;
+    // The advisories are fetched from the network, and a new one is no fault of the change at hand.
+    match shell::read(&mut check(&["advisories"])) {
+        Ok(_) => shell::say("no advisory concerns the dependencies"),
+        Err(error) => {
+            let said = format!("{error:#}");
+            let last = said.lines().last().unwrap_or_default();
+            shell::say(&format!("advisories, for your information only: {last}"));
+        }
+    }
+    Ok(())
+}

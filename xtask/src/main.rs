@@ -1,0 +1,20 @@
+//! `cargo xtask …`: the one door to every developer command.
+
+mod cli;
+mod lint;
+mod rules;
+mod shell;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("\nFAILED: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
