@@ -12,10 +12,7 @@ use crate::queue::{Pool, Queue, QueueKind, QueueRole, QueueState};
 const EXAMPLES: usize = 5;
 
 /// The roles that count.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "a set of four independent flags"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of four independent flags")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoleSet {
     /// Count task queues.
@@ -30,12 +27,7 @@ pub struct RoleSet {
 
 impl RoleSet {
     /// All that a worker could take: task queues and every queue that is not paladin's own plumbing.
-    pub const WORK: Self = Self {
-        task: true,
-        result: false,
-        control: false,
-        other: true,
-    };
+    pub const WORK: Self = Self { task: true, result: false, control: false, other: true };
 
     /// Whether `role` counts.
     #[must_use]
@@ -134,18 +126,10 @@ impl Selector {
     #[must_use]
     pub fn exclusion(&self, queue: &Queue) -> Option<Exclusion> {
         let name = queue.name.as_str();
-        if self
-            .queues
-            .as_ref()
-            .is_some_and(|regex| !regex.is_match(name))
-        {
+        if self.queues.as_ref().is_some_and(|regex| !regex.is_match(name)) {
             return Some(Exclusion::NameNotMatched);
         }
-        if self
-            .exclude
-            .as_ref()
-            .is_some_and(|regex| regex.is_match(name))
-        {
+        if self.exclude.as_ref().is_some_and(|regex| regex.is_match(name)) {
             return Some(Exclusion::NameExcluded);
         }
         if !self.roles.contains(queue.role) {
@@ -180,11 +164,7 @@ impl Backlog {
 
     fn count(&mut self, queue: &Queue) {
         self.matched += 1;
-        let counts = if queue.state == QueueState::Down {
-            None
-        } else {
-            queue.reading.both()
-        };
+        let counts = if queue.state == QueueState::Down { None } else { queue.reading.both() };
         let Some((ready, unacked)) = counts else {
             self.unknown.add(&queue.name);
             return;
@@ -217,12 +197,7 @@ mod tests {
     }
 
     fn everything() -> Selector {
-        Selector {
-            queues: None,
-            exclude: None,
-            roles: RoleSet::WORK,
-            pool: Pool::All,
-        }
+        Selector { queues: None, exclude: None, roles: RoleSet::WORK, pool: Pool::All }
     }
 
     fn sum(queues: &[Queue], selector: &Selector) -> Backlog {
@@ -237,50 +212,27 @@ mod tests {
     fn every_queue_a_worker_could_take_counts_and_the_plumbing_does_not() {
         let backlog = sum(
             &[
-                queue(
-                    "task-ipc-routing-key",
-                    QueueRole::Task(Pool::All),
-                    Reading::known(3, 2),
-                ),
+                queue("task-ipc-routing-key", QueueRole::Task(Pool::All), Reading::known(3, 2)),
                 queue("proof-20362226", QueueRole::Other, Reading::known(4, 0)),
                 queue("BmXij", QueueRole::Result, Reading::known(100, 0)),
-                queue(
-                    "command-ipc-routing-key",
-                    QueueRole::Control,
-                    Reading::known(1, 0),
-                ),
+                queue("command-ipc-routing-key", QueueRole::Control, Reading::known(1, 0)),
             ],
             &everything(),
         );
         assert_eq!((backlog.matched, backlog.ready, backlog.unacked), (2, 7, 2));
         assert_eq!(backlog.ready_in_task_queues, 3);
-        assert_eq!(
-            backlog.excluded[&Exclusion::Role(QueueRole::Result)].count,
-            1
-        );
-        assert_eq!(
-            backlog.excluded[&Exclusion::Role(QueueRole::Control)].count,
-            1
-        );
+        assert_eq!(backlog.excluded[&Exclusion::Role(QueueRole::Result)].count, 1);
+        assert_eq!(backlog.excluded[&Exclusion::Role(QueueRole::Control)].count, 1);
     }
 
     #[test]
     fn a_missing_count_makes_the_queue_unknown_and_never_zero() {
         for reading in [
             Reading::default(),
-            Reading {
-                ready: Some(0),
-                unacked: None,
-            },
-            Reading {
-                ready: None,
-                unacked: Some(0),
-            },
+            Reading { ready: Some(0), unacked: None },
+            Reading { ready: None, unacked: Some(0) },
         ] {
-            let backlog = sum(
-                &[queue("proof-1", QueueRole::Other, reading)],
-                &everything(),
-            );
+            let backlog = sum(&[queue("proof-1", QueueRole::Other, reading)], &everything());
             assert_eq!(backlog.unknown.count, 1);
         }
     }
@@ -289,34 +241,17 @@ mod tests {
     fn the_counts_of_a_queue_that_is_down_are_unknown_even_if_present() {
         let mut down = queue("proof-1", QueueRole::Other, Reading::known(0, 0));
         down.state = QueueState::Down;
-        assert_eq!(
-            sum(&[down], &everything()).unknown.examples[0].as_str(),
-            "proof-1"
-        );
+        assert_eq!(sum(&[down], &everything()).unknown.examples[0].as_str(), "proof-1");
     }
 
     #[test]
     fn a_pool_of_its_own_takes_its_task_queue_alone() {
         let queues = [
-            queue(
-                "heavy-proof",
-                QueueRole::Task(Pool::Heavy),
-                Reading::known(5, 0),
-            ),
-            queue(
-                "light-proof",
-                QueueRole::Task(Pool::Light),
-                Reading::known(7, 0),
-            ),
+            queue("heavy-proof", QueueRole::Task(Pool::Heavy), Reading::known(5, 0)),
+            queue("light-proof", QueueRole::Task(Pool::Light), Reading::known(7, 0)),
             queue("proof-1", QueueRole::Other, Reading::known(9, 0)),
         ];
-        let heavy = sum(
-            &queues,
-            &Selector {
-                pool: Pool::Heavy,
-                ..everything()
-            },
-        );
+        let heavy = sum(&queues, &Selector { pool: Pool::Heavy, ..everything() });
         assert_eq!((heavy.matched, heavy.ready), (1, 5));
         assert_eq!(heavy.excluded[&Exclusion::OtherPool].count, 2);
         assert_eq!(sum(&queues, &everything()).ready, 21);

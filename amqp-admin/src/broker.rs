@@ -55,15 +55,9 @@ impl BrokerConnection {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((connection, channel))
         };
         let act = format!("connect to the vhost `{vhost}`");
-        let (connection, channel) = bounded(limit, opening)
-            .await
-            .map_err(|source| failure(endpoint, &act, source))?;
-        Ok(Self {
-            endpoint: endpoint.to_string(),
-            connection,
-            channel,
-            timeout: limit,
-        })
+        let (connection, channel) =
+            bounded(limit, opening).await.map_err(|source| failure(endpoint, &act, source))?;
+        Ok(Self { endpoint: endpoint.to_string(), connection, channel, timeout: limit })
     }
 
     /// Asks a queue for its depth by declaring it passively. `None`: there is no such queue.
@@ -71,13 +65,9 @@ impl BrokerConnection {
     /// **Renews the queue's lease** (`x-expires`): the tool to keep a queue alive, and no way to
     /// watch queues that ought to expire.
     pub async fn touch(&mut self, queue: &QueueName) -> Result<Option<LiveDepth>> {
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declare =
-            self.channel
-                .queue_declare(queue.as_str().into(), options, FieldTable::default());
+            self.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
         match timeout(self.timeout, declare).await {
             Ok(Ok(queue)) => Ok(Some(LiveDepth {
                 ready: u64::from(queue.message_count()),
@@ -102,23 +92,17 @@ impl BrokerConnection {
 
     async fn reopen(&mut self) -> Result<()> {
         let open = async { Ok(self.connection.create_channel().await?) };
-        self.channel = bounded(self.timeout, open)
-            .await
-            .map_err(|source| Error::Amqp {
-                act: "open a channel".into(),
-                endpoint: self.endpoint.clone(),
-                source,
-            })?;
+        self.channel = bounded(self.timeout, open).await.map_err(|source| Error::Amqp {
+            act: "open a channel".into(),
+            endpoint: self.endpoint.clone(),
+            source,
+        })?;
         Ok(())
     }
 
     fn failed(&self, queue: &QueueName, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
         let act = format!("ask the queue `{queue}` for its depth");
-        Error::Amqp {
-            act,
-            endpoint: self.endpoint.clone(),
-            source,
-        }
+        Error::Amqp { act, endpoint: self.endpoint.clone(), source }
     }
 }
 
@@ -134,11 +118,7 @@ fn failure(
     act: &str,
     source: Box<dyn std::error::Error + Send + Sync>,
 ) -> Error {
-    Error::Amqp {
-        act: act.into(),
-        endpoint: endpoint.to_string(),
-        source,
-    }
+    Error::Amqp { act: act.into(), endpoint: endpoint.to_string(), source }
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {
@@ -147,22 +127,9 @@ fn is_not_found(error: &lapin::Error) -> bool {
 
 fn tls_config(endpoint: &Endpoint) -> Result<OwnedTLSConfig, std::str::Utf8Error> {
     let tls = &endpoint.tls;
-    let identity = tls
-        .client_cert
-        .as_ref()
-        .zip(tls.client_key.as_ref())
-        .map(|(cert, key)| OwnedIdentity::PKCS8 {
-            pem: cert.clone(),
-            key: key.expose_secret().as_bytes().to_vec(),
-        });
-    let cert_chain = tls
-        .ca
-        .as_deref()
-        .map(std::str::from_utf8)
-        .transpose()?
-        .map(str::to_owned);
-    Ok(OwnedTLSConfig {
-        identity,
-        cert_chain,
-    })
+    let identity = tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| {
+        OwnedIdentity::PKCS8 { pem: cert.clone(), key: key.expose_secret().as_bytes().to_vec() }
+    });
+    let cert_chain = tls.ca.as_deref().map(std::str::from_utf8).transpose()?.map(str::to_owned);
+    Ok(OwnedTLSConfig { identity, cert_chain })
 }

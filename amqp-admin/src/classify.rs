@@ -20,11 +20,8 @@ const TASK_QUEUES: [(&str, Pool); 5] = [
     ("00000000000000000000000000000000", Pool::All),
 ];
 
-const CONTROL_QUEUES: [&str; 3] = [
-    "command-ipc-routing-key",
-    "ipc-routing-key",
-    "ffffffffffffffffffffffffffffffff",
-];
+const CONTROL_QUEUES: [&str; 3] =
+    ["command-ipc-routing-key", "ipc-routing-key", "ffffffffffffffffffffffffffffffff"];
 
 /// The lease every paladin generation declares its queues with, in milliseconds.
 const PALADIN_EXPIRES_MS: u64 = 1_800_000;
@@ -85,10 +82,7 @@ mod tests {
             ("task-ipc-routing-key", QueueRole::Task(Pool::All)),
             ("heavy-proof", QueueRole::Task(Pool::Heavy)),
             ("light-proof", QueueRole::Task(Pool::Light)),
-            (
-                "00000000000000000000000000000000",
-                QueueRole::Task(Pool::All),
-            ),
+            ("00000000000000000000000000000000", QueueRole::Task(Pool::All)),
             ("default", QueueRole::Task(Pool::All)),
             ("command-ipc-routing-key", QueueRole::Control),
             ("ipc-routing-key", QueueRole::Control),
@@ -98,11 +92,7 @@ mod tests {
             ("proof-20362226", QueueRole::Other),
         ] {
             assert_eq!(role(name, PALADIN), expected, "{name}");
-            assert_eq!(
-                role(name, Lease::Unknown),
-                expected,
-                "{name}, lease unknown"
-            );
+            assert_eq!(role(name, Lease::Unknown), expected, "{name}, lease unknown");
         }
     }
 
@@ -114,13 +104,7 @@ mod tests {
 
     #[test]
     fn near_misses_of_random_names_are_other() {
-        for name in [
-            "BmXi",
-            "BmXijk",
-            "Bm-ij",
-            "446c1c9c0f5b31cd9db80487e22d4540",
-            "ünico",
-        ] {
+        for name in ["BmXi", "BmXijk", "Bm-ij", "446c1c9c0f5b31cd9db80487e22d4540", "ünico"] {
             assert_eq!(role(name, PALADIN), QueueRole::Other, "{name}");
         }
     }

@@ -24,18 +24,13 @@ impl Credentials {
     /// Reads user and password from two files, as a mounted Kubernetes Secret has them. One
     /// trailing newline is not part of either.
     pub fn from_files(user: &Path, password: &Path) -> Result<Self> {
-        Ok(Self {
-            user: read_line(user)?,
-            password: read_line(password)?.into(),
-        })
+        Ok(Self { user: read_line(user)?, password: read_line(password)?.into() })
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -77,17 +72,11 @@ impl fmt::Debug for Tls {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::ReadFile {
-        path: path.into(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| Error::ReadFile { path: path.into(), source })
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|source| Error::ReadFile {
-        path: path.into(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| Error::ReadFile { path: path.into(), source })
 }
 
 fn read_line(path: &Path) -> Result<String> {
@@ -129,21 +118,13 @@ impl Endpoint {
         let mut url = Url::parse(text.trim()).map_err(|error| refuse(error.to_string()))?;
         if !schemes.contains(&url.scheme()) {
             let known = schemes.join("` or `");
-            return Err(refuse(format!(
-                "its scheme is `{}`, not `{known}`",
-                url.scheme()
-            )));
+            return Err(refuse(format!("its scheme is `{}`, not `{known}`", url.scheme())));
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(refuse("it names no host".into()));
         }
         let credentials = take_credentials(&mut url).map_err(refuse)?;
-        Ok(Self {
-            kind,
-            url,
-            credentials,
-            tls: Tls::default(),
-        })
+        Ok(Self { kind, url, credentials, tls: Tls::default() })
     }
 
     /// The same address with credentials from elsewhere, if any are given.
@@ -174,10 +155,8 @@ impl Endpoint {
 
     /// The vhost an AMQP URI names.
     pub fn vhost(&self) -> Result<VhostName> {
-        VhostName::from_uri_path(self.url.path()).map_err(|error| Error::InvalidEndpoint {
-            kind: self.kind,
-            reason: error.to_string(),
-        })
+        VhostName::from_uri_path(self.url.path())
+            .map_err(|error| Error::InvalidEndpoint { kind: self.kind, reason: error.to_string() })
     }
 
     /// The AMQP URI of another vhost, with credentials: for the client library's eyes only.
@@ -202,9 +181,7 @@ impl fmt::Display for Endpoint {
 fn take_credentials(url: &mut Url) -> Result<Option<Credentials>, String> {
     let decode = |text: &str| {
         let decoded = percent_decode_str(text).decode_utf8();
-        decoded
-            .map(Cow::into_owned)
-            .map_err(|_| "its credentials are not UTF-8".to_owned())
+        decoded.map(Cow::into_owned).map_err(|_| "its credentials are not UTF-8".to_owned())
     };
     let user = decode(url.username())?;
     let password = decode(url.password().unwrap_or_default())?;
@@ -214,10 +191,7 @@ fn take_credentials(url: &mut Url) -> Result<Option<Credentials>, String> {
     let failed = |()| "its credentials cannot be taken out".to_owned();
     url.set_username("").map_err(failed)?;
     url.set_password(None).map_err(failed)?;
-    Ok(Some(Credentials {
-        user,
-        password: password.into(),
-    }))
+    Ok(Some(Credentials { user, password: password.into() }))
 }
 
 #[cfg(test)]
@@ -231,10 +205,7 @@ mod tests {
         assert_eq!(credentials.user, "zero");
         assert_eq!(credentials.password.expose_secret(), "s/cr?t");
         let printed = format!("{endpoint} {endpoint:?} {}", endpoint.url());
-        assert!(
-            !printed.contains("s/cr") && !printed.contains("s%2Fcr"),
-            "{printed}"
-        );
+        assert!(!printed.contains("s/cr") && !printed.contains("s%2Fcr"), "{printed}");
         assert_eq!(endpoint.vhost().unwrap().as_str(), "proofs");
     }
 

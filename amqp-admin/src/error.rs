@@ -103,13 +103,7 @@ impl Error {
     /// The broker knows us not, or does not let us.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(
-            self,
-            Self::Status {
-                status: 401 | 403,
-                ..
-            }
-        )
+        matches!(self, Self::Status { status: 401 | 403, .. })
     }
 
     /// Asking again later may work without anybody changing anything.
@@ -137,18 +131,11 @@ mod tests {
 
     #[test]
     fn predicates_tell_what_to_do_next() {
-        let status = |status| Error::Status {
-            url: "u".into(),
-            status,
-            reason: String::new(),
-        };
+        let status = |status| Error::Status { url: "u".into(), status, reason: String::new() };
         assert!(status(404).is_not_found() && !status(404).is_transient());
         assert!(status(401).is_denied() && status(403).is_denied());
         assert!(status(429).is_transient() && status(503).is_transient());
-        let timeout = Error::Timeout {
-            url: "u".into(),
-            limit: Duration::from_millis(1500),
-        };
+        let timeout = Error::Timeout { url: "u".into(), limit: Duration::from_millis(1500) };
         assert!(timeout.is_transient());
         assert_eq!(timeout.to_string(), "no whole answer from `u` within 1.5 s");
     }

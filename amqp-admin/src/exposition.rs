@@ -40,12 +40,7 @@ pub(crate) fn parse_line(line: &str) -> Result<Option<Sample>, String> {
             .map(|(_, value)| value.clone())
             .ok_or_else(|| bad(line, &format!("its label `{wanted}`")))
     });
-    Ok(Some(Sample {
-        count,
-        vhost: vhost?,
-        queue: queue?,
-        value,
-    }))
+    Ok(Some(Sample { count, vhost: vhost?, queue: queue?, value }))
 }
 
 fn bad(line: &str, part: &str) -> String {
@@ -111,10 +106,7 @@ mod tests {
             r#"rabbitmq_detailed_queue_messages_ready{vhost="/",queue="task-ipc-routing-key"} 2"#;
         let sample = parse_line(line).unwrap().unwrap();
         assert_eq!((sample.count, sample.value), (Count::Ready, 2));
-        assert_eq!(
-            (sample.vhost.as_str(), sample.queue.as_str()),
-            ("/", "task-ipc-routing-key")
-        );
+        assert_eq!((sample.vhost.as_str(), sample.queue.as_str()), ("/", "task-ipc-routing-key"));
     }
 
     #[test]
@@ -133,10 +125,7 @@ mod tests {
         for value in ["-1", "NaN", "+Inf", "1.5", "", "7 8"] {
             let line =
                 format!(r#"rabbitmq_detailed_queue_messages_ready{{vhost="/",queue="q"}} {value}"#);
-            assert!(
-                parse_line(&line).unwrap_err().contains("its value"),
-                "{value}"
-            );
+            assert!(parse_line(&line).unwrap_err().contains("its value"), "{value}");
         }
         let torn = r#"rabbitmq_detailed_queue_messages_unacked{vhost="/",que"#;
         assert!(parse_line(torn).unwrap_err().contains("its labels"));

@@ -21,7 +21,7 @@ pub use broker::{BrokerConnection, LiveDepth};
 pub use classify::{classify, task_queue_names};
 pub use endpoint::{Credentials, Endpoint, Tls};
 pub use error::{Error, Result};
-pub use management::{Management, VhostTotals};
+pub use management::{Management, OpenChannel};
 pub use metrics_scrape::MetricsScrape;
 pub use name::{NameError, QueueName, VhostName};
 pub use queue::{Lease, Pool, Queue, QueueKind, QueueRole, QueueState, Reading};

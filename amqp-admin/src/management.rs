@@ -10,10 +10,13 @@ use serde::Deserialize;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::name::{QueueName, VhostName};
-use crate::queue::{Queue, Reading};
+use crate::queue::Queue;
 use crate::transport::Transport;
 
+mod channels;
 mod wire;
+
+pub use channels::OpenChannel;
 
 /// Largest answer held in memory: about 108 bytes a queue, so half a million queues.
 const BODY_LIMIT: usize = 64 << 20;
@@ -24,21 +27,10 @@ pub struct Management {
     transport: Transport,
 }
 
-/// The message counts of a whole vhost. The broker samples them: they are up to 10 s old.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VhostTotals {
-    /// The vhost.
-    pub vhost: VhostName,
-    /// Its counts; absent while no message ever passed, or when the broker keeps no statistics.
-    pub reading: Reading,
-}
-
 impl Management {
     /// `timeout` bounds each call. Nothing is sent yet.
     pub fn new(endpoint: Endpoint, timeout: Duration) -> Result<Self> {
-        Ok(Self {
-            transport: Transport::new(endpoint, timeout)?,
-        })
+        Ok(Self { transport: Transport::new(endpoint, timeout)? })
     }
 
     /// Every queue of a vhost with live counts, asked of each queue's own process: exact at the
@@ -53,35 +45,18 @@ impl Management {
         );
         let (url, body) = self.body(&path).await?;
         let rows: Vec<wire::QueueRow<'_>> = decode(&url, &body)?;
-        let queues = rows
-            .into_iter()
-            .map(wire::QueueRow::into_queue)
-            .collect::<Result<_, _>>();
-        queues.map_err(|error| Error::Decode {
-            url,
-            reason: error.to_string(),
-        })
+        let queues = rows.into_iter().map(wire::QueueRow::into_queue).collect::<Result<_, _>>();
+        queues.map_err(|error| Error::Decode { url, reason: error.to_string() })
     }
 
-    /// The vhosts this user may see, with totals up to 10 s old. One cheap call at any number of
-    /// queues. Needs the tag `management`.
-    pub async fn vhosts(&self) -> Result<Vec<VhostTotals>> {
-        let path = "/api/vhosts?columns=name,messages_ready,messages_unacknowledged";
-        let (url, body) = self.body(path).await?;
+    /// The vhosts this user may see. Needs the tag `management`.
+    pub async fn vhosts(&self) -> Result<Vec<VhostName>> {
+        let (url, body) = self.body("/api/vhosts?columns=name").await?;
         let rows: Vec<wire::VhostRow> = decode(&url, &body)?;
-        let totals = rows.into_iter().map(|row| {
-            let reading = Reading {
-                ready: row.messages_ready,
-                unacked: row.messages_unacknowledged,
-            };
-            VhostName::new(&row.name).map(|vhost| VhostTotals { vhost, reading })
-        });
-        totals
+        let names = rows.into_iter().map(|row| VhostName::new(&row.name));
+        names
             .collect::<Result<_, _>>()
-            .map_err(|error| Error::Decode {
-                url,
-                reason: error.to_string(),
-            })
+            .map_err(|error| Error::Decode { url, reason: error.to_string() })
     }
 
     /// The queues of a vhost that have at least one consumer, up to 5 s old. Costs by the number
@@ -93,10 +68,7 @@ impl Management {
         let names = rows.into_iter().map(|row| QueueName::new(&row.queue.name));
         names
             .collect::<Result<_, _>>()
-            .map_err(|error| Error::Decode {
-                url,
-                reason: error.to_string(),
-            })
+            .map_err(|error| Error::Decode { url, reason: error.to_string() })
     }
 
     async fn body(&self, path: &str) -> Result<(String, Vec<u8>)> {
@@ -113,9 +85,6 @@ fn decode<'a, T: Deserialize<'a>>(url: &str, body: &'a [u8]) -> Result<T> {
         } else {
             error.to_string()
         };
-        Error::Decode {
-            url: url.into(),
-            reason,
-        }
+        Error::Decode { url: url.into(), reason }
     })
 }

@@ -26,19 +26,15 @@ impl MetricsScrape {
     /// One endpoint for each node. `timeout` bounds each node's whole answer.
     pub fn new(nodes: Vec<Endpoint>, timeout: Duration) -> Result<Self> {
         let nodes = nodes.into_iter().map(|node| Transport::new(node, timeout));
-        Ok(Self {
-            nodes: nodes.collect::<Result<_>>()?,
-        })
+        Ok(Self { nodes: nodes.collect::<Result<_>>()? })
     }
 
     /// The depth of every queue of a vhost, about 17 µs of broker CPU a queue; wakes no queue. An
     /// unknown vhost gives no rows: the endpoint does not tell it from an empty one. By default
     /// the port asks for no credentials.
     pub async fn depths(&self, vhost: &VhostName) -> Result<HashMap<QueueName, Reading>> {
-        let path = format!(
-            "/metrics/detailed?vhost={}&family=queue_coarse_metrics",
-            vhost.url_encoded()
-        );
+        let path =
+            format!("/metrics/detailed?vhost={}&family=queue_coarse_metrics", vhost.url_encoded());
         let mut depths = HashMap::new();
         for node in &self.nodes {
             read_depths(node.get(&path).await?, vhost, &mut depths).await?;
@@ -58,10 +54,7 @@ async fn read_depths(
         for piece in chunk.as_ref().split_inclusive(|byte| *byte == b'\n') {
             line.extend_from_slice(piece);
             if line.len() > LINE_LIMIT {
-                return Err(Error::TooLarge {
-                    url: answer.url,
-                    limit: LINE_LIMIT,
-                });
+                return Err(Error::TooLarge { url: answer.url, limit: LINE_LIMIT });
             }
             if piece.ends_with(b"\n") {
                 complete |= line.starts_with(b"rabbitmq_identity_info");
@@ -73,10 +66,7 @@ async fn read_depths(
     // Every answer closes with the node's identity: without it something else answered, or half.
     if !complete {
         let reason = "it holds no `rabbitmq_identity_info`: not RabbitMQ's metrics, or cut short";
-        return Err(Error::Decode {
-            url: answer.url,
-            reason: reason.into(),
-        });
+        return Err(Error::Decode { url: answer.url, reason: reason.into() });
     }
     Ok(())
 }
@@ -87,10 +77,7 @@ fn take_line(
     vhost: &VhostName,
     depths: &mut HashMap<QueueName, Reading>,
 ) -> Result<()> {
-    let refuse = |reason: String| Error::Decode {
-        url: url.into(),
-        reason,
-    };
+    let refuse = |reason: String| Error::Decode { url: url.into(), reason };
     let text = std::str::from_utf8(line).map_err(|error| refuse(error.to_string()))?;
     let Some(sample) = parse_line(text.trim_end()).map_err(refuse)? else {
         return Ok(());

@@ -10,11 +10,8 @@ use thiserror::Error;
 const MAX_NAME_BYTES: usize = 255;
 
 /// Everything outside RFC 3986's unreserved set is encoded, so `/`, `%`, `+` and spaces survive a path.
-const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const PATH_SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why a string cannot name a queue or a virtual host.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -101,9 +98,7 @@ impl VhostName {
         if encoded.is_empty() {
             return Ok(Self::default());
         }
-        let decoded = percent_decode_str(encoded)
-            .decode_utf8()
-            .map_err(|_| NameError::NotUtf8)?;
+        let decoded = percent_decode_str(encoded).decode_utf8().map_err(|_| NameError::NotUtf8)?;
         Self::new(&decoded)
     }
 }
@@ -129,10 +124,7 @@ mod tests {
     #[test]
     fn names_amqp_cannot_carry_are_refused() {
         assert_eq!(QueueName::new(""), Err(NameError::Empty));
-        assert_eq!(
-            QueueName::new(&"q".repeat(256)),
-            Err(NameError::TooLong(256))
-        );
+        assert_eq!(QueueName::new(&"q".repeat(256)), Err(NameError::TooLong(256)));
         assert!(QueueName::new(&"q".repeat(255)).is_ok());
     }
 
@@ -141,10 +133,7 @@ mod tests {
         assert_eq!(VhostName::from_uri_path("").unwrap().as_str(), "/");
         assert_eq!(VhostName::from_uri_path("/").unwrap().as_str(), "/");
         assert_eq!(VhostName::from_uri_path("/%2F").unwrap().as_str(), "/");
-        assert_eq!(
-            VhostName::from_uri_path("/proofs").unwrap().as_str(),
-            "proofs"
-        );
+        assert_eq!(VhostName::from_uri_path("/proofs").unwrap().as_str(), "proofs");
         assert_eq!(VhostName::from_uri_path("/%ff"), Err(NameError::NotUtf8));
     }
 

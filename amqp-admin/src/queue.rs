@@ -84,10 +84,7 @@ impl Reading {
     /// A reading in which both counts are known.
     #[must_use]
     pub fn known(ready: u64, unacked: u64) -> Self {
-        Self {
-            ready: Some(ready),
-            unacked: Some(unacked),
-        }
+        Self { ready: Some(ready), unacked: Some(unacked) }
     }
 
     /// Both counts, if both are known: (ready, unacked).

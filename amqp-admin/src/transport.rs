@@ -37,29 +37,19 @@ impl Transport {
             let bundle = Certificate::from_pem_bundle(ca).map_err(tls)?;
             builder = builder.tls_certs_merge(bundle);
         }
-        if let Some((cert, key)) = endpoint
-            .tls
-            .client_cert
-            .as_ref()
-            .zip(endpoint.tls.client_key.as_ref())
+        if let Some((cert, key)) =
+            endpoint.tls.client_cert.as_ref().zip(endpoint.tls.client_key.as_ref())
         {
             let pem = [cert, b"\n".as_slice(), key.expose_secret().as_bytes()].concat();
             builder = builder.identity(Identity::from_pem(&pem).map_err(tls)?);
         }
         let client = builder.build().map_err(tls)?;
-        Ok(Self {
-            client,
-            endpoint,
-            timeout,
-        })
+        Ok(Self { client, endpoint, timeout })
     }
 
     /// The address of `path_and_query` below the endpoint, for requests and for errors.
     pub(crate) fn url(&self, path_and_query: &str) -> String {
-        format!(
-            "{}{path_and_query}",
-            self.endpoint.url().as_str().trim_end_matches('/')
-        )
+        format!("{}{path_and_query}", self.endpoint.url().as_str().trim_end_matches('/'))
     }
 
     /// Starts a GET. Anything but a success status is an error with the broker's words in it.
@@ -67,18 +57,12 @@ impl Transport {
         let url = self.url(path_and_query);
         let mut request = self.client.get(&url).timeout(self.timeout);
         if let Some(credentials) = &self.endpoint.credentials {
-            request = request.basic_auth(
-                &credentials.user,
-                Some(credentials.password.expose_secret()),
-            );
+            request =
+                request.basic_auth(&credentials.user, Some(credentials.password.expose_secret()));
         }
         let failed = |error| self.failure(&url, error);
         let response = request.send().await.map_err(failed)?;
-        let mut answer = Answer {
-            response,
-            url,
-            limit: self.timeout,
-        };
+        let mut answer = Answer { response, url, limit: self.timeout };
         if !answer.response.status().is_success() {
             return Err(answer.refusal().await);
         }
@@ -92,16 +76,10 @@ impl Transport {
 
 fn failure(url: &str, limit: Duration, error: reqwest::Error) -> Error {
     if error.is_timeout() {
-        return Error::Timeout {
-            url: url.into(),
-            limit,
-        };
+        return Error::Timeout { url: url.into(), limit };
     }
     // The URL stands in our own message; reqwest's would repeat it.
-    Error::Request {
-        url: url.into(),
-        source: error.without_url().into(),
-    }
+    Error::Request { url: url.into(), source: error.without_url().into() }
 }
 
 /// An answer whose head has come; the body comes in pieces.
@@ -114,10 +92,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// The next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>> {
-        self.response
-            .chunk()
-            .await
-            .map_err(|error| failure(&self.url, self.limit, error))
+        self.response.chunk().await.map_err(|error| failure(&self.url, self.limit, error))
     }
 
     /// The whole body, refused above `limit` bytes.
@@ -126,10 +101,7 @@ impl Answer {
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > limit {
-                return Err(Error::TooLarge {
-                    url: self.url,
-                    limit,
-                });
+                return Err(Error::TooLarge { url: self.url, limit });
             }
         }
         Ok(body)
@@ -149,25 +121,13 @@ impl Answer {
             Some(hint) => format!("{words}; {hint}"),
             None => words,
         };
-        Error::Status {
-            url: self.url.clone(),
-            status: status.as_u16(),
-            reason,
-        }
+        Error::Status { url: self.url.clone(), status: status.as_u16(), reason }
     }
 }
 
 fn printable(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(REASON_CHARS)
-        .collect();
-    if text.trim().is_empty() {
-        "no reason given".into()
-    } else {
-        text
-    }
+    let text: String = text.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
+    if text.trim().is_empty() { "no reason given".into() } else { text }
 }
 
 fn hint(status: StatusCode) -> Option<&'static str> {

@@ -93,19 +93,12 @@ impl Decision {
     #[must_use]
     pub fn sample(&self) -> Sample {
         let total = self.backlog.ready.saturating_add(self.backlog.unacked);
-        Sample {
-            at: self.taken_at,
-            total,
-            busy: self.busy,
-        }
+        Sample { at: self.taken_at, total, busy: self.busy }
     }
 }
 
 /// int = ceil(float), saturating.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a float-to-int cast saturates"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a float-to-int cast saturates")]
 pub(crate) fn whole(value: f64) -> i64 {
     value.ceil() as i64
 }
@@ -116,10 +109,21 @@ pub fn decide(
     snapshot: &Snapshot,
     rate: &ServiceRate,
 ) -> Result<Decision, Refusal> {
+    let sums = add_up(trigger, snapshot)?;
+    match sums.backlog.unknown.examples.first() {
+        None => Ok(conclude(trigger, rate, sums)),
+        Some(example) => Err(Refusal::CountsMissing {
+            count: sums.backlog.unknown.count,
+            example: example.to_string(),
+        }),
+    }
+}
+
+fn add_up(trigger: &Trigger, snapshot: &Snapshot) -> Result<Sums, Refusal> {
     let mut backlog = Backlog::default();
     let mut orphaned = 0;
+    let mut taken = Vec::new();
     let mut vhosts = Vec::new();
-    let mut taken_at: Option<Instant> = None;
     for vhost in vhosts_of(trigger, snapshot)? {
         let reading = reading_of(snapshot, &vhost)?;
         let before = backlog.ready_in_task_queues;
@@ -127,38 +131,13 @@ pub fn decide(
         if matches!(reading.orphans, Orphans::Certain { .. }) {
             orphaned += backlog.ready_in_task_queues.saturating_sub(before);
         }
-        let oldest = reading
-            .taken_at
-            .checked_sub(reading.source.lag())
-            .unwrap_or(reading.taken_at);
-        taken_at = Some(taken_at.map_or(oldest, |taken_at| taken_at.min(oldest)));
-        vhosts.push(format!(
-            "vhost `{vhost}`: {} queues, read from {}",
-            reading.queues.len(),
-            reading.source.name()
-        ));
+        taken.push(reading.taken_at.checked_sub(reading.source.lag()).unwrap_or(reading.taken_at));
+        let (queues, source) = (reading.queues.len(), reading.source.name());
+        vhosts.push(format!("vhost `{vhost}`: {queues} queues, read from {source}"));
     }
-    if let Some(example) = backlog.unknown.examples.first() {
-        return Err(Refusal::CountsMissing {
-            count: backlog.unknown.count,
-            example: example.to_string(),
-        });
-    }
-    let Some(taken_at) = taken_at else {
-        return Err(Refusal::NoVhosts {
-            cause: "this user sees no vhost".into(),
-        });
-    };
-    Ok(conclude(
-        trigger,
-        rate,
-        Sums {
-            backlog,
-            orphaned,
-            taken_at,
-            vhosts,
-        },
-    ))
+    let cause = "this user sees no vhost";
+    let taken_at = taken.into_iter().min().ok_or(Refusal::NoVhosts { cause: cause.into() })?;
+    Ok(Sums { backlog, orphaned, taken_at, vhosts })
 }
 
 /// Whether what a decision rests on is young enough to act on. Judged at each answer, because
@@ -173,12 +152,7 @@ pub fn check_age(
         let age = reading_of(snapshot, &vhost)?.age(now);
         if age > limit {
             let cause = cause(snapshot, &vhost, "no answer since");
-            return Err(Refusal::TooOld {
-                vhost,
-                age,
-                limit,
-                cause,
-            });
+            return Err(Refusal::TooOld { vhost, age, limit, cause });
         }
     }
     Ok(())
@@ -191,30 +165,21 @@ pub fn vhosts_of(trigger: &Trigger, snapshot: &Snapshot) -> Result<Vec<VhostName
         Vhosts::All => snapshot.visible.clone().ok_or_else(|| {
             let cause = snapshot.failures.values().next();
             Refusal::NoVhosts {
-                cause: cause
-                    .cloned()
-                    .unwrap_or_else(|| "the first read is under way".into()),
+                cause: cause.cloned().unwrap_or_else(|| "the first read is under way".into()),
             }
         }),
     }
 }
 
 fn reading_of<'a>(snapshot: &'a Snapshot, vhost: &VhostName) -> Result<&'a VhostReading, Refusal> {
-    snapshot
-        .vhosts
-        .get(vhost)
-        .ok_or_else(|| Refusal::NeverRead {
-            vhost: vhost.clone(),
-            cause: cause(snapshot, vhost, "the first read is under way"),
-        })
+    snapshot.vhosts.get(vhost).ok_or_else(|| Refusal::NeverRead {
+        vhost: vhost.clone(),
+        cause: cause(snapshot, vhost, "the first read is under way"),
+    })
 }
 
 fn cause(snapshot: &Snapshot, vhost: &VhostName, otherwise: &str) -> String {
-    snapshot
-        .failures
-        .get(vhost)
-        .cloned()
-        .unwrap_or_else(|| otherwise.into())
+    snapshot.failures.get(vhost).cloned().unwrap_or_else(|| otherwise.into())
 }
 
 /// What was added up over all vhosts.
@@ -226,18 +191,10 @@ struct Sums {
 }
 
 fn conclude(trigger: &Trigger, rate: &ServiceRate, sums: Sums) -> Decision {
-    let Sums {
-        backlog,
-        orphaned,
-        taken_at,
-        vhosts,
-    } = sums;
+    let Sums { backlog, orphaned, taken_at, vhosts } = sums;
     let busy = backlog.unacked;
     let counted_unacked = if trigger.count_unacked { busy } else { 0 };
-    let messages = backlog
-        .ready
-        .saturating_sub(orphaned)
-        .saturating_add(counted_unacked);
+    let messages = backlog.ready.saturating_sub(orphaned).saturating_add(counted_unacked);
     let drain_workers = match trigger.mode {
         Mode::Backlog => None,
         Mode::Drain(within) => rate.workers_for(messages, within),
@@ -275,111 +232,89 @@ pub struct Explanation<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for vhost in &self.decision.vhosts {
+            writeln!(f, "{vhost}")?;
+        }
+        self.write_queues(f)?;
         self.write_sums(f)?;
-        self.write_limits(f)
+        self.write_limits(f)?;
+        self.write_answer(f)
     }
 }
 
 impl Explanation<'_> {
-    fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trigger, decision, ..
-        } = self;
-        let backlog = &decision.backlog;
-        for vhost in &decision.vhosts {
-            writeln!(f, "{vhost}")?;
-        }
-        let age = self.now.saturating_duration_since(decision.taken_at);
-        writeln!(f, "age: counts are at most {:.1} s old", age.as_secs_f64())?;
-        let roles = role_words(trigger.selector.roles);
-        writeln!(
-            f,
-            "matched: {} queues with role {roles}, {} of them hold messages",
-            backlog.matched, backlog.non_empty
-        )?;
+    fn write_queues(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backlog = &self.decision.backlog;
+        let age = self.now.saturating_duration_since(self.decision.taken_at).as_secs_f64();
+        writeln!(f, "age: counts are at most {age:.1} s old")?;
+        let roles = role_words(self.trigger.selector.roles);
+        let (matched, full) = (backlog.matched, backlog.non_empty);
+        writeln!(f, "matched: {matched} queues with role {roles}, {full} of them hold messages")?;
         for (reason, queues) in &backlog.excluded {
-            let names: Vec<_> = queues
-                .examples
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let more = if queues.count > names.len() as u64 {
-                ", …"
-            } else {
-                ""
-            };
-            writeln!(
-                f,
-                "excluded: {} because {reason}: {}{more}",
-                queues.count,
-                names.join(", ")
-            )?;
+            let names: Vec<_> = queues.examples.iter().map(|name| format!("`{name}`")).collect();
+            let more = if queues.count > names.len() as u64 { ", …" } else { "" };
+            let names = names.join(", ");
+            writeln!(f, "excluded: {} because {reason}: {names}{more}", queues.count)?;
         }
+        Ok(())
+    }
+
+    fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trigger, decision, .. } = self;
         writeln!(
             f,
             "sum: {} ready + {} unacked",
-            backlog.ready, backlog.unacked
+            decision.backlog.ready, decision.backlog.unacked
         )?;
         if decision.orphaned > 0 {
-            writeln!(
-                f,
-                "orphaned: {} ready tasks have no leader waiting, not counted",
-                decision.orphaned
-            )?;
+            let orphaned = decision.orphaned;
+            writeln!(f, "orphaned: {orphaned} ready tasks have no leader waiting, not counted")?;
         }
-        let unacked = if trigger.count_unacked {
-            "unacked counted"
-        } else {
-            "`countUnacked` is false"
-        };
-        writeln!(f, "backlog: {} messages ({unacked})", decision.messages)
+        let counted =
+            if trigger.count_unacked { "unacked counted" } else { "`countUnacked` is false" };
+        writeln!(f, "backlog: {} messages ({counted})", decision.messages)
     }
 
     fn write_limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trigger,
-            decision,
-            rate,
-            ..
-        } = self;
+        let Self { trigger, decision, rate, .. } = self;
         if let Mode::Drain(within) = trigger.mode {
             let seconds = within.as_secs();
-            match (decision.drain_workers, rate.seconds_per_message()) {
-                (Some(workers), Some(held)) => writeln!(
-                    f,
-                    "drain: {workers} workers empty it in {seconds} s at {held:.1} s a message"
-                )?,
-                _ => writeln!(f, "drain: no message finished yet, so as in mode `backlog`")?,
+            match decision.drain_workers.zip(rate.seconds_per_message()) {
+                Some((workers, held)) => {
+                    writeln!(
+                        f,
+                        "drain: {workers} workers empty it in {seconds} s at {held:.1} s a message"
+                    )?;
+                }
+                None => writeln!(f, "drain: no message finished yet, so as in mode `backlog`")?,
             }
         }
-        let floor = to_f64(decision.busy) * trigger.target;
+        let (busy, target) = (decision.busy, trigger.target);
         writeln!(
             f,
-            "busy floor: {} busy workers × target {} = {floor}",
-            decision.busy, trigger.target
+            "busy floor: {busy} busy workers × target {target} = {}",
+            to_f64(busy) * target
         )?;
         match trigger.max_workers {
-            Some(cap) => writeln!(
-                f,
-                "cap: {cap} workers (`maxWorkers`), never below the busy floor"
-            )?,
-            None => writeln!(f, "cap: none (`maxWorkers` is not set)")?,
+            Some(cap) => {
+                writeln!(f, "cap: {cap} workers (`maxWorkers`), never below the busy floor")
+            }
+            None => writeln!(f, "cap: none (`maxWorkers` is not set)"),
         }
-        writeln!(
-            f,
-            "value: {} ÷ target {} = {} workers",
-            decision.value, trigger.target, decision.workers
-        )?;
+    }
+
+    fn write_answer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trigger, decision, .. } = self;
+        let (value, workers) = (decision.value, decision.workers);
+        writeln!(f, "value: {value} ÷ target {} = {workers} workers", trigger.target)?;
         let active = if decision.active { "yes" } else { "no" };
-        let compared = if to_f64(decision.messages) > trigger.activation_target {
-            "above"
-        } else {
-            "not above"
-        };
+        let above = to_f64(decision.messages) > trigger.activation_target;
+        let compared = if above { "above" } else { "not above" };
+        let (messages, busy) = (decision.messages, decision.busy);
+        let threshold = trigger.activation_target;
         write!(
             f,
-            "active: {active}, backlog {} is {compared} `activationTarget` {} and {} workers are busy",
-            decision.messages, trigger.activation_target, decision.busy
+            "active: {active}, backlog {messages} is {compared} `activationTarget` {threshold} and {busy} workers are busy"
         )
     }
 }

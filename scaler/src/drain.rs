@@ -67,10 +67,7 @@ impl ServiceRate {
 }
 
 /// Counts above 2^53 lose their last digits; a worker count does not need them.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an estimate, and capped far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "an estimate, and capped far below 2^53")]
 pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
 }
@@ -78,18 +75,17 @@ pub(crate) fn to_f64(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn rate(samples: &[(u64, u64, u64)]) -> ServiceRate {
-        let start = Instant::now();
-        samples
-            .iter()
-            .fold(ServiceRate::default(), |rate, (second, total, busy)| {
-                rate.observe(Sample {
-                    at: start + Duration::from_secs(*second),
-                    total: *total,
-                    busy: *busy,
-                })
+        let start = clock::now();
+        samples.iter().fold(ServiceRate::default(), |rate, (second, total, busy)| {
+            rate.observe(Sample {
+                at: start + Duration::from_secs(*second),
+                total: *total,
+                busy: *busy,
             })
+        })
     }
 
     #[test]
@@ -101,19 +97,13 @@ mod tests {
 
     #[test]
     fn before_anything_finished_nothing_is_known() {
-        assert_eq!(
-            rate(&[(0, 10, 2), (60, 10, 2)]).workers_for(10, Duration::from_secs(60)),
-            None
-        );
+        assert_eq!(rate(&[(0, 10, 2), (60, 10, 2)]).workers_for(10, Duration::from_secs(60)), None);
         assert_eq!(rate(&[]).seconds_per_message(), None);
     }
 
     #[test]
     fn time_without_a_finished_message_counts_towards_the_next_one() {
-        assert_eq!(
-            rate(&[(0, 10, 1), (30, 10, 1), (60, 9, 1)]).seconds_per_message(),
-            Some(60.0)
-        );
+        assert_eq!(rate(&[(0, 10, 1), (30, 10, 1), (60, 9, 1)]).seconds_per_message(), Some(60.0));
     }
 
     #[test]

@@ -3,8 +3,26 @@
 //!
 //! `trigger`, `snapshot`, `decide` and `drain` are pure; see `ARCHITECTURE.md` for the data flow.
 
+pub mod answers;
+pub mod args;
+pub mod broker_state;
+pub mod clock;
+pub mod config;
 pub mod decide;
 pub mod drain;
+pub mod grpc;
+pub mod history;
+pub mod http;
+pub mod keeper;
+pub mod orphans;
+pub mod pace;
+pub mod page;
+pub mod poller;
+pub mod server;
 pub mod snapshot;
+pub mod source;
 pub mod status;
+pub mod telemetry;
+pub mod telling;
 pub mod trigger;
+pub mod triggers;

@@ -139,13 +139,7 @@ fn merged(queue: &Queue, live: LiveDepth) -> Queue {
         let gone = ready.saturating_sub(live.ready);
         unacked.max(unacked.saturating_add(gone).min(live.consumers))
     });
-    Queue {
-        reading: Reading {
-            ready: Some(live.ready),
-            unacked,
-        },
-        ..queue.clone()
-    }
+    Queue { reading: Reading { ready: Some(live.ready), unacked }, ..queue.clone() }
 }
 
 /// A queue the reading does not list yet.
@@ -165,6 +159,7 @@ mod tests {
     use amqp_admin::Pool;
 
     use super::*;
+    use crate::clock;
 
     fn task_queue(ready: u64, unacked: u64) -> Queue {
         Queue {
@@ -182,26 +177,18 @@ mod tests {
         source: SourceKind,
         touched: Option<(LiveDepth, Duration)>,
     ) -> Snapshot {
-        let taken_at = Instant::now() + Duration::from_secs(60);
+        let taken_at = clock::now() + Duration::from_secs(60);
         let vhost = VhostName::default();
         let mut snapshot = Snapshot::default();
-        let reading = VhostReading {
-            taken_at,
-            source,
-            queues: read.into(),
-            orphans: Orphans::None,
-        };
+        let reading =
+            VhostReading { taken_at, source, queues: read.into(), orphans: Orphans::None };
         snapshot.vhosts.insert(vhost.clone(), reading);
         if let Some((depth, before)) = touched {
-            let touched = Touched {
-                depth,
-                at: taken_at - before,
-                role: QueueRole::Task(Pool::All),
-            };
-            snapshot.touched.insert(
-                (vhost, QueueName::new("task-ipc-routing-key").unwrap()),
-                touched,
-            );
+            let touched =
+                Touched { depth, at: taken_at - before, role: QueueRole::Task(Pool::All) };
+            snapshot
+                .touched
+                .insert((vhost, QueueName::new("task-ipc-routing-key").unwrap()), touched);
         }
         snapshot
     }
@@ -216,10 +203,7 @@ mod tests {
 
     #[test]
     fn a_depth_asked_directly_is_fresher_than_a_reading_of_the_metrics_port() {
-        let live = LiveDepth {
-            ready: 9,
-            consumers: 0,
-        };
+        let live = LiveDepth { ready: 9, consumers: 0 };
         let shown = snapshot(
             &[task_queue(2, 1)],
             SourceKind::Metrics,
@@ -230,38 +214,23 @@ mod tests {
 
     #[test]
     fn a_live_reading_taken_later_wins() {
-        let live = LiveDepth {
-            ready: 9,
-            consumers: 0,
-        };
-        let shown = snapshot(
-            &[task_queue(2, 1)],
-            SourceKind::Live,
-            Some((live, Duration::from_secs(1))),
-        );
+        let live = LiveDepth { ready: 9, consumers: 0 };
+        let shown =
+            snapshot(&[task_queue(2, 1)], SourceKind::Live, Some((live, Duration::from_secs(1))));
         assert_eq!(counts(&shown), [(2, 1)]);
     }
 
     #[test]
     fn messages_that_left_ready_may_be_in_workers_hands() {
-        let live = LiveDepth {
-            ready: 0,
-            consumers: 3,
-        };
-        let shown = snapshot(
-            &[task_queue(10, 0)],
-            SourceKind::Metrics,
-            Some((live, Duration::ZERO)),
-        );
+        let live = LiveDepth { ready: 0, consumers: 3 };
+        let shown =
+            snapshot(&[task_queue(10, 0)], SourceKind::Metrics, Some((live, Duration::ZERO)));
         assert_eq!(counts(&shown), [(0, 3)]);
     }
 
     #[test]
     fn a_queue_too_young_for_the_reading_counts() {
-        let live = LiveDepth {
-            ready: 4,
-            consumers: 0,
-        };
+        let live = LiveDepth { ready: 4, consumers: 0 };
         let shown = snapshot(&[], SourceKind::Metrics, Some((live, Duration::ZERO)));
         assert_eq!(counts(&shown), [(4, 0)]);
     }

@@ -43,8 +43,6 @@ enum Arguments {
 #[derive(Debug, Deserialize)]
 pub(super) struct VhostRow {
     pub(super) name: String,
-    pub(super) messages_ready: Option<u64>,
-    pub(super) messages_unacknowledged: Option<u64>,
 }
 
 /// A row of `GET /api/consumers/{vhost}?columns=queue.name`.
@@ -64,9 +62,7 @@ impl QueueRow<'_> {
         let name = QueueName::new(&self.name)?;
         let lease = match self.arguments {
             None => Lease::Unknown,
-            Some(Arguments::Table {
-                expires: Some(millis),
-            }) => Lease::Millis(millis),
+            Some(Arguments::Table { expires: Some(millis) }) => Lease::Millis(millis),
             Some(Arguments::Table { expires: None } | Arguments::Other(_)) => Lease::Never,
         };
         Ok(Queue {
@@ -75,10 +71,7 @@ impl QueueRow<'_> {
             kind: kind(self.kind.as_deref()),
             state: state(self.state.as_deref()),
             exclusive: self.exclusive.unwrap_or(false),
-            reading: Reading {
-                ready: self.messages_ready,
-                unacked: self.messages_unacknowledged,
-            },
+            reading: Reading { ready: self.messages_ready, unacked: self.messages_unacknowledged },
         })
     }
 }
@@ -107,10 +100,7 @@ mod tests {
     use crate::queue::{Pool, QueueRole};
 
     fn row(json: &str) -> Queue {
-        serde_json::from_str::<QueueRow<'_>>(json)
-            .unwrap()
-            .into_queue()
-            .unwrap()
+        serde_json::from_str::<QueueRow<'_>>(json).unwrap().into_queue().unwrap()
     }
 
     #[test]
@@ -121,10 +111,7 @@ mod tests {
         );
         assert_eq!(queue.role, QueueRole::Task(Pool::All));
         assert_eq!(queue.reading, Reading::known(2, 1));
-        assert_eq!(
-            (queue.kind, queue.state),
-            (QueueKind::Classic, QueueState::Up)
-        );
+        assert_eq!((queue.kind, queue.state), (QueueKind::Classic, QueueState::Up));
     }
 
     #[test]
@@ -143,10 +130,7 @@ mod tests {
             r#"{"name":7}"#,
             r#"{"messages_ready":1}"#,
         ] {
-            assert!(
-                serde_json::from_str::<QueueRow<'_>>(json).is_err(),
-                "{json}"
-            );
+            assert!(serde_json::from_str::<QueueRow<'_>>(json).is_err(), "{json}");
         }
     }
 

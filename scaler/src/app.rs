@@ -1,0 +1,197 @@
+//! The composition root: builds the clients, starts the parts, and ends them in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amqp_admin::{Management, MetricsScrape};
+use anyhow::{Context, Result, anyhow, bail};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::answers::Answers;
+use crate::args::{Cli, Command, LogFormat, ServeArgs};
+use crate::broker_state::BrokerState;
+use crate::config::{self, BrokerConfig};
+use crate::keeper::Keeper;
+use crate::poller::Poller;
+use crate::source::{Source, chain};
+use crate::status::KeepAliveStatus;
+use crate::telemetry::Telemetry;
+use crate::telling::VERSION;
+use crate::triggers::Triggers;
+use crate::{http, local, server};
+
+/// Runs until a signal, a failure, or the end of the check.
+pub async fn run(cli: Cli) -> Result<()> {
+    let Cli { broker, serve, command } = cli;
+    start_logging(serve.log_format)?;
+    let brokers = config::brokers(broker)?;
+    if serve.check {
+        return check(&brokers, serve.read_timeout).await;
+    }
+    let started = start(&serve, &brokers).await?;
+    match command {
+        None => started.until_signal(serve.shutdown_grace).await,
+        Some(Command::Local(options)) => local_run(started, options, &serve, &brokers).await,
+    }
+}
+
+fn start_logging(format: LogFormat) -> Result<()> {
+    let filter = EnvFilter::try_from_default_env()
+        .or_else(|_| EnvFilter::try_new("info,lapin=error"))
+        .context("cannot read RUST_LOG")?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let outcome = match format {
+        LogFormat::Text => logs.with_target(false).try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+    outcome.map_err(|error| anyhow!("cannot start logging: {error}"))
+}
+
+/// Reaches each broker once and tells everything that is wrong.
+async fn check(brokers: &[BrokerConfig], timeout: Duration) -> Result<()> {
+    let mut wrong = Vec::new();
+    for broker in brokers {
+        let outcome = check_one(broker, timeout).await;
+        match outcome {
+            Ok(queues) => tracing::info!("broker `{}`: {} queues in vhost `{}`", broker.alias, queues, broker.home),
+            Err(error) => wrong.push(format!("broker `{}`: {error:#}", broker.alias)),
+        }
+        if broker.management.is_plaintext() && !is_loopback(&broker.management) {
+            tracing::warn!("broker `{}`: the management address is not TLS, the password crosses the network readable", broker.alias);
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+async fn check_one(broker: &BrokerConfig, timeout: Duration) -> Result<usize> {
+    let source = source(broker, timeout)?;
+    let queues = source.management.queues(&broker.home).await.context("the management API")?;
+    if let Some(metrics) = &source.metrics {
+        metrics.depths(&broker.home).await.context("the metrics port")?;
+    }
+    let connected = amqp_admin::BrokerConnection::connect(&broker.amqp, &broker.home, timeout).await;
+    connected.context("AMQP")?.close().await;
+    Ok(queues.len())
+}
+
+fn is_loopback(endpoint: &amqp_admin::Endpoint) -> bool {
+    endpoint.url().host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+}
+
+fn source(broker: &BrokerConfig, timeout: Duration) -> Result<Source> {
+    let management = Management::new(broker.management.clone(), timeout)?;
+    let metrics = match broker.metrics.as_slice() {
+        [] => None,
+        nodes => Some(MetricsScrape::new(nodes.to_vec(), timeout)?),
+    };
+    Ok(Source { management, metrics })
+}
+
+/// The running parts.
+struct Started {
+    answers: Answers,
+    tasks: JoinSet<Result<()>>,
+    shutdown: CancellationToken,
+}
+
+async fn start(serve: &ServeArgs, brokers: &[BrokerConfig]) -> Result<Started> {
+    let shutdown = CancellationToken::new();
+    let triggers = Arc::new(Triggers::default());
+    let tick = watch::Sender::new(0);
+    let mut tasks = JoinSet::new();
+    let mut states = Vec::new();
+    for broker in brokers {
+        let keep_alive = KeepAliveStatus {
+            enabled: !serve.no_keep_alive,
+            every_seconds: serve.lease_interval.as_secs(),
+            kept: Vec::new(),
+            error: None,
+        };
+        let address = broker.management.to_string();
+        let state = Arc::new(BrokerState::new(broker.alias.clone(), address, keep_alive, tick.clone()));
+        let source = source(broker, serve.read_timeout)?;
+        let poller = Arc::new(Poller::new(state.clone(), source, triggers.clone(), broker.home.clone()));
+        let every = (!serve.no_keep_alive).then_some(serve.lease_interval);
+        let keeper = Keeper::new(state.clone(), broker.amqp.clone(), triggers.clone(), every);
+        let stop = shutdown.clone();
+        tasks.spawn(async move { poller.run(stop).await; Ok(()) });
+        let stop = shutdown.clone();
+        tasks.spawn(async move { keeper.run(stop).await; Ok(()) });
+        states.push(state);
+    }
+    let answers = Answers::new(states, triggers, serve.max_age, tick);
+    listen(serve, &answers, &mut tasks, &shutdown).await?;
+    Ok(Started { answers, tasks, shutdown })
+}
+
+async fn listen(
+    serve: &ServeArgs,
+    answers: &Answers,
+    tasks: &mut JoinSet<Result<()>>,
+    shutdown: &CancellationToken,
+) -> Result<()> {
+    let mut registry = Registry::with_prefix("zero_scaler");
+    let telemetry = Telemetry::register(&mut registry);
+    let bind = |name, address| async move {
+        let listener = TcpListener::bind(address).await;
+        listener.with_context(|| format!("cannot listen on {address} for {name}"))
+    };
+    let grpc = bind("gRPC", serve.grpc_listen).await?;
+    let page = bind("HTTP", serve.http_listen).await?;
+    tracing::info!(
+        grpc = %grpc.local_addr()?, http = %page.local_addr()?,
+        "zero-scaler {VERSION} answers KEDA on {} and shows http://{}/status", grpc.local_addr()?, page.local_addr()?
+    );
+    let options = server::Options { reflection: serve.reflection };
+    tasks.spawn(server::serve(grpc, answers.clone(), telemetry, options, shutdown.clone()));
+    tasks.spawn(http::serve(page, answers.clone(), registry, shutdown.clone()));
+    Ok(())
+}
+
+impl Started {
+    /// Serves until the first signal, then ends within the grace. A part that ends by itself is a
+    /// failure of the whole.
+    async fn until_signal(mut self, grace: Duration) -> Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+            Some(ended) = self.tasks.join_next() => {
+                ended.context("a part of the scaler died")??;
+                bail!("a part of the scaler ended by itself");
+            }
+        }
+        self.end(grace).await
+    }
+
+    /// Ends every part. A peer that never closes its connection cannot hold us up for longer.
+    async fn end(mut self, grace: Duration) -> Result<()> {
+        self.shutdown.cancel();
+        let ending = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                ended.context("a part of the scaler died")??;
+            }
+            anyhow::Ok(())
+        };
+        match tokio::time::timeout(grace, ending).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                tracing::warn!("some peers did not close within {} s", grace.as_secs());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// One line for the last word of a failed run.
+#[must_use]
+pub fn last_word(error: &anyhow::Error) -> String {
+    format!("error: {}", chain(error.as_ref()))
+}

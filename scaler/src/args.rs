@@ -1,0 +1,173 @@
+//! The command line. Values become types here; nothing is opened or asked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telling::VERSION;
+
+/// Tells KEDA how many prover workers the work in RabbitMQ wants.
+///
+/// Sums the backlog over all proof queues of a broker and answers KEDA's external scaler calls
+/// from memory. Point a ScaledObject's trigger of type `external` or `external-push` here.
+#[derive(Debug, Parser)]
+#[command(name = "zero-scaler", version = VERSION, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// The broker of triggers that name none.
+    #[command(flatten)]
+    pub broker: BrokerArgs,
+    /// How this process serves.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Another way to run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Examples:
+  zero-scaler --amqp-uri amqp://zero@rabbit:5672 --management-url http://rabbit:15672 --password-file /secret/password
+  zero-scaler --config brokers.yaml --check
+  zero-scaler --amqp-uri amqp://guest:guest@127.0.0.1 --management-url http://127.0.0.1:15672 local --worker 'worker --runtime=amqp' --max 8
+
+Exit codes:
+  0  ended as asked, or --check found the configuration usable
+  1  something failed; the last line says what, why and what to do
+  2  the command line is wrong";
+
+/// Other ways to run.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scale worker processes on this machine, without Kubernetes.
+    Local(LocalPlaceholder),
+}
+
+/// One broker. Credentials may stand in the URIs or, better, in files.
+#[derive(Debug, Args)]
+pub struct BrokerArgs {
+    /// The broker's AMQP URI; its path names the vhost that is watched from the start.
+    #[arg(long, env = "ZERO_SCALER_AMQP_URI", hide_env_values = true, value_name = "URI")]
+    pub amqp_uri: Option<String>,
+    /// The broker's management address. Its user needs the tag `management` and a permission
+    /// entry on the vhost (`^$ ^$ ^$` is enough).
+    #[arg(long, env = "ZERO_SCALER_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    pub management_url: Option<String>,
+    /// A node's Prometheus address; name every node of a cluster. Read above 1 000 queues, where
+    /// it costs the broker a quarter of live totals.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_METRICS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub metrics_url: Vec<String>,
+    /// A file that holds the user's name.
+    #[arg(long, env = "ZERO_SCALER_USERNAME_FILE", value_name = "FILE")]
+    pub username_file: Option<PathBuf>,
+    /// A file that holds the password; the user's name may then stand in the URI.
+    #[arg(long, env = "ZERO_SCALER_PASSWORD_FILE", value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Certificate authorities to trust besides the system's, PEM.
+    #[arg(long, env = "ZERO_SCALER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate, for a broker that asks for one, PEM.
+    #[arg(long, env = "ZERO_SCALER_CLIENT_CERT_FILE", value_name = "FILE")]
+    pub client_cert_file: Option<PathBuf>,
+    /// The key of our certificate, PEM, PKCS#8.
+    #[arg(long, env = "ZERO_SCALER_CLIENT_KEY_FILE", value_name = "FILE")]
+    pub client_key_file: Option<PathBuf>,
+    /// Several brokers by alias, YAML; instead of the options above.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_CONFIG",
+        value_name = "FILE",
+        conflicts_with_all = ["amqp_uri", "management_url", "metrics_url"]
+    )]
+    pub config: Option<PathBuf>,
+}
+
+/// How this process serves.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where KEDA reaches us.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_GRPC_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:50051"
+    )]
+    pub grpc_listen: SocketAddr,
+    /// Where probes, metrics and the status page are served.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_HTTP_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:8080"
+    )]
+    pub http_listen: SocketAddr,
+    /// Counts older than this are an error to KEDA, never a number. Above KEDA's polling interval
+    /// a short broker restart goes unnoticed.
+    #[arg(long, env = "ZERO_SCALER_MAX_AGE", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub max_age: Duration,
+    /// Between two renewals of the leases of queues that hold work and have no consumer; well
+    /// below the queues' `x-expires`, which paladin sets to 30 minutes.
+    #[arg(long, env = "ZERO_SCALER_LEASE_INTERVAL", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub lease_interval: Duration,
+    /// Let queues without a consumer expire with the work they hold.
+    #[arg(long, env = "ZERO_SCALER_NO_KEEP_ALIVE")]
+    pub no_keep_alive: bool,
+    /// Bounds each read of the broker.
+    #[arg(long, env = "ZERO_SCALER_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub read_timeout: Duration,
+    /// After SIGTERM, how long calls and streams may take to end.
+    #[arg(long, env = "ZERO_SCALER_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub shutdown_grace: Duration,
+    /// Serve the contract to clients that ask for it (`grpcurl list`).
+    #[arg(long, env = "ZERO_SCALER_REFLECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub reflection: bool,
+    /// Logs as text for people or as JSON for machines. `RUST_LOG` filters them.
+    #[arg(long, env = "ZERO_SCALER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Check the configuration, reach each broker once, say what is wrong, and exit.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One line of text an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_long_option_that_serves_has_an_environment_name() {
+        for arg in Cli::command().get_arguments() {
+            let id = arg.get_id().as_str();
+            if !["help", "version", "check"].contains(&id) {
+                let expected = format!("ZERO_SCALER_{}", id.to_uppercase());
+                assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()));
+            }
+        }
+    }
+}
+
+/// x
+#[derive(Debug, Args)]
+pub struct LocalPlaceholder {}

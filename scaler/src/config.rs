@@ -1,0 +1,208 @@
+//! The configured brokers: from options, or from one YAML file for several.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use amqp_admin::{Credentials, Endpoint, Tls, VhostName};
+use anyhow::{Context, Result, bail, ensure};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use crate::args::BrokerArgs;
+use crate::trigger::DEFAULT_BROKER;
+
+/// One broker, ready to be connected to.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// Its name in trigger metadata.
+    pub alias: String,
+    /// AMQP.
+    pub amqp: Endpoint,
+    /// The management API.
+    pub management: Endpoint,
+    /// The metrics ports of all nodes; may be none.
+    pub metrics: Vec<Endpoint>,
+    /// The vhost that is watched from the start.
+    pub home: VhostName,
+}
+
+/// The YAML file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    brokers: BTreeMap<String, FileBroker>,
+}
+
+/// One broker in the YAML file; the fields are the options of the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FileBroker {
+    amqp_uri: Option<String>,
+    management_url: Option<String>,
+    #[serde(default)]
+    metrics_urls: Vec<String>,
+    username_file: Option<PathBuf>,
+    password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    client_cert_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+}
+
+/// Reads what the options name.
+pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
+    if let Some(path) = &args.config {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration `{}`", path.display()))?;
+        return from_yaml(&text)
+            .with_context(|| format!("in the configuration `{}`", path.display()));
+    }
+    let BrokerArgs {
+        amqp_uri,
+        management_url,
+        metrics_url,
+        username_file,
+        password_file,
+        ca_file,
+        client_cert_file,
+        client_key_file,
+        config: _,
+    } = args;
+    let broker = FileBroker {
+        amqp_uri,
+        management_url,
+        metrics_urls: metrics_url,
+        username_file,
+        password_file,
+        ca_file,
+        client_cert_file,
+        client_key_file,
+    };
+    Ok(vec![broker.build(DEFAULT_BROKER)?])
+}
+
+fn from_yaml(text: &str) -> Result<Vec<BrokerConfig>> {
+    let file: File = serde_norway::from_str(text)?;
+    ensure!(!file.brokers.is_empty(), "`brokers` names none");
+    let brokers = file
+        .brokers
+        .into_iter()
+        .map(|(alias, broker)| broker.build(&alias).with_context(|| format!("broker `{alias}`")));
+    brokers.collect()
+}
+
+impl FileBroker {
+    fn build(self, alias: &str) -> Result<BrokerConfig> {
+        let Some(amqp_uri) = self.amqp_uri else {
+            bail!("no AMQP address: give --amqp-uri, ZERO_SCALER_AMQP_URI or --config")
+        };
+        let Some(management_url) = self.management_url else {
+            bail!(
+                "no management address: give --management-url or ZERO_SCALER_MANAGEMENT_URL (the broker's plugin rabbitmq_management serves it)"
+            )
+        };
+        let tls = Tls::from_files(
+            self.ca_file.as_deref(),
+            self.client_cert_file.as_deref(),
+            self.client_key_file.as_deref(),
+        )?;
+        let amqp = Endpoint::amqp(&amqp_uri)?.with_tls(tls.clone());
+        let credentials =
+            credentials(&amqp, self.username_file.as_deref(), self.password_file.as_deref())?;
+        let amqp = amqp.with_credentials(credentials);
+        let shared = amqp.credentials.clone();
+        let management = Endpoint::management(&management_url)?.with_tls(tls.clone());
+        // Credentials in the management address win over those of AMQP.
+        let own = management.credentials.clone();
+        let metrics =
+            self.metrics_urls.iter().map(|url| Ok(Endpoint::metrics(url)?.with_tls(tls.clone())));
+        Ok(BrokerConfig {
+            alias: alias.to_owned(),
+            home: amqp.vhost()?,
+            management: management.with_credentials(own.or(shared)),
+            metrics: metrics.collect::<Result<_>>()?,
+            amqp,
+        })
+    }
+}
+
+fn credentials(
+    amqp: &Endpoint,
+    user: Option<&Path>,
+    password: Option<&Path>,
+) -> Result<Option<Credentials>> {
+    let in_uri = amqp.credentials.as_ref();
+    let read = |path: &Path| Credentials::from_files(path, path);
+    match (user, password) {
+        (None, None) => Ok(None),
+        (Some(user), Some(password)) => Ok(Some(Credentials::from_files(user, password)?)),
+        (None, Some(password)) => {
+            let user =
+                in_uri.map(|credentials| credentials.user.clone()).filter(|user| !user.is_empty());
+            let user = user.context("a password file is given, but no user: put the user into the AMQP URI or give --username-file")?;
+            Ok(Some(Credentials { user, password: read(password)?.password }))
+        }
+        (Some(user), None) => {
+            let password = in_uri.map(|credentials| credentials.password.clone());
+            let password = password.filter(|password| !password.expose_secret().is_empty());
+            let password =
+                password.context("a user file is given, but no password: give --password-file")?;
+            Ok(Some(Credentials { user: read(user)?.user, password }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_brokers_each_with_credentials_of_its_own() {
+        let brokers = from_yaml(
+            "brokers:
+               default: {amqpUri: 'amqp://u:p@a:5672/proofs', managementUrl: 'http://a:15672'}
+               other:
+                 amqpUri: amqps://b
+                 managementUrl: https://u2:p2@b
+                 metricsUrls: [http://b-0:15692, http://b-1:15692]",
+        )
+        .unwrap();
+        let user = |endpoint: &Endpoint| endpoint.credentials.as_ref().map(|c| c.user.clone());
+        assert_eq!(brokers[0].home.as_str(), "proofs");
+        assert_eq!(user(&brokers[0].management).as_deref(), Some("u"));
+        assert_eq!(user(&brokers[1].management).as_deref(), Some("u2"));
+        assert_eq!(brokers[1].metrics.len(), 2);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_the_place() {
+        for (yaml, words) in [
+            ("brokers: {}", "names none"),
+            ("brokers: {a: {amqpUri: 'amqp://h'}}", "broker `a`"),
+            ("brokers: {a: {amqpUrl: 'amqp://h'}}", "amqpUrl"),
+            ("brokers: {a: {amqpUri: 'http://h', managementUrl: 'http://h'}}", "scheme"),
+        ] {
+            let message = format!("{:#}", from_yaml(yaml).unwrap_err());
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_password_comes_from_a_file_and_the_user_from_the_uri() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let broker = FileBroker {
+            amqp_uri: Some("amqp://zero@h".into()),
+            management_url: Some("http://h:15672".into()),
+            password_file: Some(file),
+            ..FileBroker::default()
+        };
+        let broker = broker.build("default").unwrap();
+        let credentials = broker.management.credentials.as_ref().unwrap();
+        assert_eq!(
+            (credentials.user.as_str(), credentials.password.expose_secret()),
+            ("zero", "s3cret")
+        );
+        assert!(!format!("{broker:?}").contains("s3cret"));
+    }
+}
