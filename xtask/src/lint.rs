@@ -90,11 +90,28 @@ fn dependencies() -> anyhow::Result<()> {
     // The advisories are fetched from the network, and a new one is no fault of the change at hand.
     match shell::read(&mut check(&["advisories"])) {
         Ok(_) => shell::say("no advisory concerns the dependencies"),
-        Err(error) => {
-            let said = format!("{error:#}");
-            let last = said.lines().last().unwrap_or_default();
-            shell::say(&format!("advisories, for your information only: {last}"));
-        }
+        Err(error) => shell::say(&advice(&format!("{error:#}"))),
     }
     Ok(())
+}
+
+/// What to say of advisories that could not be read, or that concern us.
+fn advice(said: &str) -> String {
+    if said.contains("failed to fetch advisory database") {
+        return "the database of advisories cannot be reached: not checked".to_owned();
+    }
+    format!("for your information, this fails nothing:\n{said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_network_is_told_apart_from_an_advisory() {
+        let offline =
+            "ended with 1: [ERROR] failed to fetch advisory database at x\nfatal: no host";
+        assert!(advice(offline).ends_with("not checked"));
+        assert!(advice("error[vulnerability]: y in z").contains("y in z"));
+    }
 }
