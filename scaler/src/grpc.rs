@@ -16,14 +16,15 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::triggers::Known;
 
-/// The generated code.
+/// The generated code, both sides: tests are clients.
 #[expect(
     missing_docs,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::pedantic,
     reason = "generated"
 )]
-mod proto {
+pub mod proto {
     tonic::include_proto!("externalscaler");
 }
 

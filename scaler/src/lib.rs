@@ -4,6 +4,7 @@
 //! `trigger`, `snapshot`, `decide` and `drain` are pure; see `ARCHITECTURE.md` for the data flow.
 
 pub mod answers;
+pub mod app;
 pub mod args;
 pub mod broker_state;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod grpc;
 pub mod history;
 pub mod http;
 pub mod keeper;
+pub mod local;
 pub mod orphans;
 pub mod pace;
 pub mod page;

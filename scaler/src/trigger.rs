@@ -111,19 +111,11 @@ pub struct TriggerError {
 type Result<T> = std::result::Result<T, TriggerError>;
 
 fn refuse<T>(key: &'static str, value: &str, problem: impl Into<String>) -> Result<T> {
-    let mut shown: String = value
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(SHOWN_CHARS)
-        .collect();
+    let mut shown: String = value.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS).collect();
     if value.chars().count() > SHOWN_CHARS {
         shown.push('…');
     }
-    Err(TriggerError {
-        key,
-        value: shown,
-        problem: problem.into(),
-    })
+    Err(TriggerError { key, value: shown, problem: problem.into() })
 }
 
 /// The metadata with a reader for each kind of value.
@@ -148,9 +140,7 @@ impl<'a> Metadata<'a> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
-        let plain = text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
         match f64::from_str(text) {
             Ok(number) if plain && (lowest..=highest).contains(&number) => Ok(Some(number)),
             Ok(number) if plain && number.is_finite() => {
@@ -167,11 +157,7 @@ impl<'a> Metadata<'a> {
         let plain = text.bytes().all(|b| b.is_ascii_digit());
         match u64::from_str(text) {
             Ok(number) if plain && (lowest..=highest).contains(&number) => Ok(Some(number)),
-            _ => refuse(
-                key,
-                text,
-                format!("must be a whole number from {lowest} to {highest}"),
-            ),
+            _ => refuse(key, text, format!("must be a whole number from {lowest} to {highest}")),
         }
     }
 
@@ -191,9 +177,7 @@ impl<'a> Metadata<'a> {
         };
         // Tried alone first: wrapping could make sense of a stray parenthesis.
         let built = Regex::new(text).and_then(|_| {
-            RegexBuilder::new(&format!("^(?:{text})$"))
-                .size_limit(REGEX_BYTES)
-                .build()
+            RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES).build()
         });
         match built {
             Ok(regex) => Ok(Some(regex)),
@@ -221,12 +205,8 @@ pub fn parse(metadata: &HashMap<String, String>) -> Result<Trigger> {
             roles: roles(&read)?,
             pool: pool(&read)?,
         },
-        target: read
-            .number("target", MIN_TARGET, MAX_TARGET)?
-            .unwrap_or(1.0),
-        activation_target: read
-            .number("activationTarget", 0.0, MAX_ACTIVATION)?
-            .unwrap_or(0.0),
+        target: read.number("target", MIN_TARGET, MAX_TARGET)?.unwrap_or(1.0),
+        activation_target: read.number("activationTarget", 0.0, MAX_ACTIVATION)?.unwrap_or(0.0),
         count_unacked: read.flag("countUnacked")?.unwrap_or(true),
         mode: mode(&read)?,
         max_workers: read.whole("maxWorkers", 1, crate::decide::MAX_WORKERS)?,
@@ -250,12 +230,7 @@ fn roles(read: &Metadata<'_>) -> Result<RoleSet> {
     let Some(text) = read.text("roles")? else {
         return Ok(RoleSet::WORK);
     };
-    let mut roles = RoleSet {
-        task: false,
-        result: false,
-        control: false,
-        other: false,
-    };
+    let mut roles = RoleSet { task: false, result: false, control: false, other: false };
     for word in text.split(',').map(str::trim) {
         let role = match word {
             "task" => &mut roles.task,
@@ -263,11 +238,7 @@ fn roles(read: &Metadata<'_>) -> Result<RoleSet> {
             "control" => &mut roles.control,
             "other" => &mut roles.other,
             _ => {
-                return refuse(
-                    "roles",
-                    text,
-                    "must list `task`, `other`, `result` or `control`",
-                );
+                return refuse("roles", text, "must list `task`, `other`, `result` or `control`");
             }
         };
         *role = true;
@@ -290,11 +261,9 @@ fn mode(read: &Metadata<'_>) -> Result<Mode> {
         (None | Some("backlog"), None) => Ok(Mode::Backlog),
         (Some("drain"), Some(seconds)) => Ok(Mode::Drain(Duration::from_secs(seconds))),
         (Some("drain"), None) => refuse("drainSeconds", "", "is needed with `mode: drain`"),
-        (None | Some("backlog"), Some(seconds)) => refuse(
-            "drainSeconds",
-            &seconds.to_string(),
-            "is only for `mode: drain`",
-        ),
+        (None | Some("backlog"), Some(seconds)) => {
+            refuse("drainSeconds", &seconds.to_string(), "is only for `mode: drain`")
+        }
         (Some(text), _) => refuse("mode", text, "must be `backlog` or `drain`"),
     }
 }
@@ -310,34 +279,20 @@ fn unknown_key(key: &str) -> Option<String> {
     if KEYS.contains(&plain) || KEDA_KEYS.contains(&plain) {
         return None;
     }
-    let shown: String = key
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(SHOWN_CHARS)
-        .collect();
-    let near = KEYS.iter().map(|known| {
-        (
-            strsim::damerau_levenshtein(&lower(plain), &lower(known)),
-            known,
-        )
-    });
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS).collect();
+    let near =
+        KEYS.iter().map(|known| (strsim::damerau_levenshtein(&lower(plain), &lower(known)), known));
     Some(match near.min() {
         Some((distance, known)) if distance <= 3 => {
             format!("unknown key `{shown}` is ignored; did you mean `{known}`?")
         }
-        _ => format!(
-            "unknown key `{shown}` is ignored; known are {}",
-            KEYS.join(", ")
-        ),
+        _ => format!("unknown key `{shown}` is ignored; known are {}", KEYS.join(", ")),
     })
 }
 
 /// Bounded, because a key may be of any length and the distance costs by its square.
 fn lower(text: &str) -> String {
-    text.chars()
-        .take(SHOWN_CHARS)
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().take(SHOWN_CHARS).flat_map(char::to_lowercase).collect()
 }
 
 /// `zero-backlog-` and eight hex digits of the keys that mean something to us, so the HPA keeps
@@ -382,17 +337,9 @@ impl Hasher for Fnv {
 /// How a role set is written in metadata.
 #[must_use]
 pub fn role_words(roles: RoleSet) -> String {
-    let all = [
-        QueueRole::Task(Pool::All),
-        QueueRole::Other,
-        QueueRole::Result,
-        QueueRole::Control,
-    ];
-    let words: Vec<_> = all
-        .into_iter()
-        .filter(|role| roles.contains(*role))
-        .map(QueueRole::name)
-        .collect();
+    let all = [QueueRole::Task(Pool::All), QueueRole::Other, QueueRole::Result, QueueRole::Control];
+    let words: Vec<_> =
+        all.into_iter().filter(|role| roles.contains(*role)).map(QueueRole::name).collect();
     words.join(", ")
 }
 
@@ -403,10 +350,7 @@ mod tests {
     use super::*;
 
     fn with(pairs: &[(&str, &str)]) -> Result<Trigger> {
-        let metadata = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let metadata = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         parse(&metadata)
     }
 
@@ -432,10 +376,7 @@ mod tests {
             "0x10",
         ] {
             let message = refusal("target", value);
-            assert!(
-                message.starts_with("trigger metadata `target`"),
-                "{message}"
-            );
+            assert!(message.starts_with("trigger metadata `target`"), "{message}");
         }
         for value in ["-0.1", "NaN", "1e16", "five"] {
             assert!(refusal("activationTarget", value).contains("`activationTarget`"));
@@ -452,10 +393,7 @@ mod tests {
     #[test]
     fn a_wrong_pattern_is_refused_by_name_with_the_reason() {
         let message = refusal("queues", "proof-(");
-        assert!(
-            message.contains("`queues`") && message.contains("unclosed group"),
-            "{message}"
-        );
+        assert!(message.contains("`queues`") && message.contains("unclosed group"), "{message}");
         assert!(refusal("excludeQueues", "[").contains("`excludeQueues`"));
         assert!(refusal("queues", "a)|(?:b").contains("unopened group"));
         assert!(refusal("queues", &"(a{1000}){1000}").contains("`queues`"));
@@ -473,28 +411,15 @@ mod tests {
     fn an_unknown_key_is_a_warning_with_the_nearest_known_one() {
         let trigger = with(&[("excludequeue", "x"), ("colour", "red")]).unwrap();
         assert_eq!(trigger.warnings.len(), 2);
-        assert!(
-            trigger
-                .warnings
-                .iter()
-                .any(|w| w.contains("did you mean `excludeQueues`?"))
-        );
+        assert!(trigger.warnings.iter().any(|w| w.contains("did you mean `excludeQueues`?")));
     }
 
     #[test]
     fn a_value_keda_resolved_from_the_environment_counts() {
         let trigger = with(&[("vhostFromEnv", "proofs")]).unwrap();
-        assert_eq!(
-            trigger.vhosts,
-            Vhosts::One(VhostName::new("proofs").unwrap())
-        );
+        assert_eq!(trigger.vhosts, Vhosts::One(VhostName::new("proofs").unwrap()));
         assert!(trigger.warnings.is_empty());
-        assert_eq!(
-            with(&[("vhost", "a"), ("vhostFromEnv", "b")])
-                .unwrap_err()
-                .key,
-            "vhost"
-        );
+        assert_eq!(with(&[("vhost", "a"), ("vhostFromEnv", "b")]).unwrap_err().key, "vhost");
     }
 
     #[test]
@@ -517,16 +442,10 @@ mod tests {
     fn the_metric_name_depends_on_our_keys_alone_and_fits_a_url() {
         let name = |pairs: &[(&str, &str)]| with(pairs).unwrap().metric_name;
         let plain = name(&[]);
-        assert_eq!(
-            plain,
-            name(&[("scalerAddress", "elsewhere:1"), ("colour", "red")])
-        );
+        assert_eq!(plain, name(&[("scalerAddress", "elsewhere:1"), ("colour", "red")]));
         assert_ne!(plain, name(&[("vhost", "a/%b")]));
         let odd = name(&[("vhost", "a/%b"), ("queues", "ü+ [0-9]")]);
-        assert!(
-            odd.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        );
+        assert!(odd.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
         // Changing this name cuts running HPAs off their metric until the next reconcile.
         assert_eq!(plain, "zero-backlog-4fd0bfc1");
     }
