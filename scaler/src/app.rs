@@ -23,6 +23,7 @@ use crate::source::{Source, chain};
 use crate::status::KeepAliveStatus;
 use crate::telemetry::Telemetry;
 use crate::telling::VERSION;
+use crate::tls::{Tls, TlsFiles};
 use crate::triggers::Triggers;
 use crate::{http, server};
 
@@ -32,6 +33,7 @@ pub async fn run(cli: Cli) -> Result<()> {
     start_logging(serve.log_format)?;
     let brokers = config::brokers(broker)?;
     if serve.check {
+        grpc_tls(&serve)?;
         return check(&brokers, serve.read_timeout).await;
     }
     let started = start(&serve, &brokers).await?;
@@ -156,6 +158,7 @@ async fn listen(
     tasks: &mut JoinSet<Result<()>>,
     shutdown: &CancellationToken,
 ) -> Result<()> {
+    let tls = grpc_tls(serve)?;
     let mut registry = Registry::with_prefix("zero_scaler");
     let telemetry = Telemetry::register(&mut registry);
     let bind = |name, address| async move {
@@ -168,10 +171,23 @@ async fn listen(
         grpc = %grpc.local_addr()?, http = %page.local_addr()?,
         "zero-scaler {VERSION} answers KEDA on {} and shows http://{}/status", grpc.local_addr()?, page.local_addr()?
     );
-    let options = server::Options { reflection: serve.reflection };
+    let options = server::Options {
+        reflection: serve.reflection,
+        connection_age: serve.grpc_connection_age,
+        tls,
+    };
     tasks.spawn(server::serve(grpc, answers.clone(), telemetry, options, shutdown.clone()));
     tasks.spawn(http::serve(page, answers.clone(), registry, shutdown.clone()));
     Ok(())
+}
+
+/// Told of before anything listens: a port without the TLS that was asked for must not open.
+fn grpc_tls(serve: &ServeArgs) -> Result<Option<Tls>> {
+    let Some((cert, key)) = serve.grpc_tls_cert.clone().zip(serve.grpc_tls_key.clone()) else {
+        return Ok(None);
+    };
+    let files = TlsFiles { cert, key, client_ca: serve.grpc_tls_client_ca.clone() };
+    Tls::load(files).map(Some).context("TLS for gRPC")
 }
 
 impl Started {

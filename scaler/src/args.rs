@@ -125,6 +125,24 @@ pub struct ServeArgs {
     /// After SIGTERM, how long calls and streams may take to end.
     #[arg(long, env = "ZERO_SCALER_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub shutdown_grace: Duration,
+    /// After so long a gRPC connection takes no new calls; KEDA connects anew, to new replicas too.
+    #[arg(long, env = "ZERO_SCALER_GRPC_CONNECTION_AGE", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub grpc_connection_age: Duration,
+    /// Serve gRPC over TLS alone, with this certificate and its chain, PEM. Like its key and the
+    /// authorities of callers it is read again when it changes; connections live on.
+    #[arg(long, env = "ZERO_SCALER_GRPC_TLS_CERT", value_name = "FILE", requires = "grpc_tls_key")]
+    pub grpc_tls_cert: Option<PathBuf>,
+    /// The key of the certificate for gRPC, PEM.
+    #[arg(long, env = "ZERO_SCALER_GRPC_TLS_KEY", value_name = "FILE", requires = "grpc_tls_cert")]
+    pub grpc_tls_key: Option<PathBuf>,
+    /// Serve only callers that show a certificate of one of these authorities, PEM.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_GRPC_TLS_CLIENT_CA",
+        value_name = "FILE",
+        requires = "grpc_tls_cert"
+    )]
+    pub grpc_tls_client_ca: Option<PathBuf>,
     /// Serve the contract to clients that ask for it (`grpcurl list`).
     #[arg(long, env = "ZERO_SCALER_REFLECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub reflection: bool,
