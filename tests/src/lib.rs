@@ -3,10 +3,15 @@
 //! Nothing in here decides about the product; it starts real servers, ends them again, and says where they are.
 
 pub mod access;
+#[cfg(feature = "product")]
+pub mod amqp;
 pub mod docker;
 pub mod harness;
+#[cfg(feature = "product")]
+pub mod keda;
 pub mod ledger;
 pub mod management;
 pub mod poll;
 pub mod provision;
 pub mod rabbitmq;
+pub mod scaler;

@@ -5,7 +5,7 @@
 //! is synchronous, so that it serves plain and async tests alike. Made for Linux, whose `/proc` it reads.
 
 mod files;
-mod guard;
+pub(crate) mod guard;
 mod node;
 mod ports;
 mod processes;

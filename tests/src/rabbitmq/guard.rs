@@ -26,13 +26,13 @@ rm -rf "$1"
 "#;
 
 /// The guard of one node.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     process: Child,
 }
 
 impl Guard {
     /// Starts watching over the processes of a node's directory.
-    pub(super) fn start(home: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(home: &Path) -> anyhow::Result<Self> {
         let process = Command::new("sh")
             .args(["-c", SCRIPT, "zero-broker-guard"])
             .arg(home)
@@ -48,7 +48,7 @@ impl Guard {
     }
 
     /// The owner has cleaned up itself.
-    pub(super) fn dismiss(&mut self) {
+    pub(crate) fn dismiss(&mut self) {
         if let Some(mut line) = self.process.stdin.take() {
             let _ = line.write_all(b"dismissed\n");
         }

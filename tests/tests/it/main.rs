@@ -1,6 +1,8 @@
 //! Tests over real servers; what must hold for the servers themselves before anything is measured with them.
 
 #[cfg(test)]
+mod driver;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod private_broker;
