@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Builds the product's binary and the stand-in provers, where they are there yet.
 fn build(target: &Path) -> anyhow::Result<()> {
-    shell::run(&mut shell::cargo(&["build", "--locked", "--package", "scaler"]))?;
+    shell::run(&mut shell::cargo(&["build", "--locked", "--workspace", "--bins"]))?;
     for manifest in stand_ins() {
         shell::run(&mut stand_in("build", &manifest, target))?;
     }
