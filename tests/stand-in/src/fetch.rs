@@ -28,7 +28,7 @@ pub fn print(blocks: RangeInclusive<u64>) -> Result<()> {
     let found = find(&directory, blocks)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &found)?;
-    out.write_all(b"\n").context("writing to stdout")
+    out.flush().context("writing to stdout")
 }
 
 /// The blocks in order. Fails if one is missing or lies there twice.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::{
+    closing,
     fetch::NO_CHAIN,
     http, input,
     leader_args::{Cli, Command},
@@ -55,6 +56,9 @@ async fn stdio(
     previous: Option<PreviousBlock>,
 ) -> Result<()> {
     let proofs = prove_all(prover, blocks, previous).await;
+    if proofs.is_ok() {
+        closing::let_result_queues_go().await;
+    }
     prover.runtime.close().await?;
     let proofs = proofs?;
     let what = if prover.test_only { "proof witnesses" } else { "proofs" };

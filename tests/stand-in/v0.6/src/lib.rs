@@ -5,6 +5,8 @@
 
 #[path = "../../src/circuits.rs"]
 pub mod circuits;
+#[path = "../../src/closing.rs"]
+pub mod closing;
 #[path = "../../src/faults.rs"]
 pub mod faults;
 #[path = "../../src/fetch.rs"]

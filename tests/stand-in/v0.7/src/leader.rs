@@ -12,7 +12,7 @@ use tokio::{
 use tracing::{error, info};
 
 use crate::{
-    cache_dir,
+    cache_dir, closing,
     fetch::NO_CHAIN,
     generation_args::PaladinArgs,
     http, input,
@@ -76,6 +76,9 @@ async fn stdio(
         std::future::pending::<()>().await;
     }
     let result = prove_all(Arc::clone(&prover), blocks, previous, output).await;
+    if result.is_ok() {
+        closing::let_result_queues_go().await;
+    }
     tokio::try_join!(prover.light.close(), prover.heavy.close())?;
     result.map_err(|error| anyhow!("Proving task finished with error: {error:?}"))?;
     info!(target: names::STDIO, "Proving task successfully finished");

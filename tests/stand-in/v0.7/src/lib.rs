@@ -5,6 +5,8 @@
 
 #[path = "../../src/circuits.rs"]
 pub mod circuits;
+#[path = "../../src/closing.rs"]
+pub mod closing;
 #[path = "../../src/faults.rs"]
 pub mod faults;
 #[path = "../../src/fetch.rs"]
@@ -42,6 +44,9 @@ pub mod leader_args;
 pub mod names;
 pub mod ops;
 pub mod prover;
+pub mod rlp;
 pub mod rpc;
 pub mod shape;
+pub mod synthetic;
+pub mod task_loop;
 pub mod worker;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use paladin::runtime::WorkerRuntime;
+use paladin::{config::Runtime, runtime::WorkerRuntime, serializer::Serializer};
 
 use crate::{
     cache_dir,
     faults::WorkerFaults,
     generation_args::{GenerationCircuitArgs, PaladinArgs},
     identity::VERSION,
-    logging, ops, start, work,
+    logging, ops, start, task_loop, work,
 };
 
 /// Executes tasks; proving is replaced by hashing and waiting.
@@ -35,8 +35,15 @@ pub async fn run() -> Result<()> {
     cache_dir::check()?;
     start::load_circuits(Duration::from_millis(faults.start_delay_ms)).await;
     work::configure(faults);
-    let runtime = WorkerRuntime::from_config(&paladin.config(None), ops::register()).await?;
-    runtime.main_loop().await
+    let config = paladin.config(None);
+    match (config.runtime, &config.amqp_uri, &config.task_bus_routing_key) {
+        (Runtime::Amqp, Some(uri), Some(queue)) => {
+            ops::register();
+            task_loop::run(uri, queue.clone(), Serializer::from(&config)).await
+        }
+        // Without an address the library panics, as upstream.
+        _ => WorkerRuntime::from_config(&config, ops::register()).await?.main_loop().await,
+    }
 }
 
 #[cfg(test)]
