@@ -13,6 +13,7 @@ use crate::broker_state::BrokerState;
 use crate::clock;
 use crate::decide::{Decision, Explanation, Refusal, check_age};
 use crate::drain::ServiceRate;
+use crate::local::LocalStatus;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::telling;
@@ -59,6 +60,7 @@ struct Inner {
     limit: Duration,
     started: Instant,
     tick: watch::Sender<u64>,
+    local: Option<watch::Receiver<LocalStatus>>,
 }
 
 /// Everything known. Cheap to clone.
@@ -66,16 +68,18 @@ struct Inner {
 pub struct Answers(Arc<Inner>);
 
 impl Answers {
-    /// `limit` is the greatest age of counts that are still acted on.
+    /// `limit` is the greatest age of counts that are still acted on; `local` the embedded
+    /// autoscaler, where it runs.
     #[must_use]
     pub fn new(
         brokers: Vec<Arc<BrokerState>>,
         triggers: Arc<Triggers>,
         limit: Duration,
         tick: watch::Sender<u64>,
+        local: Option<watch::Receiver<LocalStatus>>,
     ) -> Self {
         let brokers = brokers.into_iter().map(|broker| (broker.alias.clone(), broker)).collect();
-        Self(Arc::new(Inner { brokers, triggers, limit, started: clock::now(), tick }))
+        Self(Arc::new(Inner { brokers, triggers, limit, started: clock::now(), tick, local }))
     }
 
     /// The trigger of this metadata. Asks no broker.
@@ -166,6 +170,7 @@ impl Answers {
             triggers: self.0.triggers.all(),
             now,
             started: self.0.started,
+            local: self.0.local.as_ref().map(|local| local.borrow().clone()),
         }
         .status()
     }

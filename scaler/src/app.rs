@@ -16,8 +16,10 @@ use tracing_subscriber::EnvFilter;
 use crate::answers::Answers;
 use crate::args::{Cli, Command, LogFormat, ServeArgs};
 use crate::broker_state::BrokerState;
+use crate::check::check;
 use crate::config::{self, BrokerConfig};
 use crate::keeper::Keeper;
+use crate::local::{self, LocalOptions, LocalStatus};
 use crate::poller::Poller;
 use crate::source::{Source, chain};
 use crate::status::KeepAliveStatus;
@@ -25,7 +27,7 @@ use crate::telemetry::Telemetry;
 use crate::telling::VERSION;
 use crate::tls::{Tls, TlsFiles};
 use crate::triggers::Triggers;
-use crate::{http, server};
+use crate::{http, server, trigger};
 
 /// Runs until a signal, a failure, or the end of the check.
 pub async fn run(cli: Cli) -> Result<()> {
@@ -33,14 +35,38 @@ pub async fn run(cli: Cli) -> Result<()> {
     start_logging(serve.log_format)?;
     let brokers = config::brokers(broker)?;
     if serve.check {
-        grpc_tls(&serve)?;
         return check(&brokers, serve.read_timeout).await;
     }
-    let started = start(&serve, &brokers).await?;
-    match command {
-        None => started.until_signal(serve.shutdown_grace).await,
-        Some(Command::Local(_)) => bail!("x"),
+    let (scaling, local) = match command {
+        None => (None, None),
+        Some(Command::Local(options)) => {
+            let told = watch::Sender::new(LocalStatus::default());
+            let management = local_management(&options, &brokers, serve.read_timeout)?;
+            let shown = told.subscribe();
+            (Some((options, management, told)), Some(shown))
+        }
+    };
+    let started = start(&serve, &brokers, local).await?;
+    let stop = CancellationToken::new();
+    let mut workers = JoinSet::new();
+    if let Some((options, management, told)) = scaling {
+        let answers = started.answers.clone();
+        workers.spawn(local::run(options, answers, management, told, stop.clone()));
     }
+    started.until_signal(serve.shutdown_grace, workers, stop).await
+}
+
+/// The embedded autoscaler asks the broker of its trigger which worker is busy.
+fn local_management(
+    options: &LocalOptions,
+    brokers: &[BrokerConfig],
+    timeout: Duration,
+) -> Result<Management> {
+    let alias = trigger::parse(&options.metadata())?.broker;
+    let broker = brokers.iter().find(|broker| broker.alias == alias);
+    let broker =
+        broker.with_context(|| format!("--trigger broker: no broker `{alias}` is configured"))?;
+    Ok(Management::new(broker.management.clone(), timeout)?)
 }
 
 fn start_logging(format: LogFormat) -> Result<()> {
@@ -55,50 +81,8 @@ fn start_logging(format: LogFormat) -> Result<()> {
     outcome.map_err(|error| anyhow!("cannot start logging: {error}"))
 }
 
-/// Reaches each broker once and tells everything that is wrong.
-async fn check(brokers: &[BrokerConfig], timeout: Duration) -> Result<()> {
-    let mut wrong = Vec::new();
-    for broker in brokers {
-        let outcome = check_one(broker, timeout).await;
-        match outcome {
-            Ok(queues) => tracing::info!(
-                "broker `{}`: {} queues in vhost `{}`",
-                broker.alias,
-                queues,
-                broker.home
-            ),
-            Err(error) => wrong.push(format!("broker `{}`: {error:#}", broker.alias)),
-        }
-        if broker.management.is_plaintext() && !is_loopback(&broker.management) {
-            tracing::warn!(
-                "broker `{}`: the management address is not TLS, the password crosses the network readable",
-                broker.alias
-            );
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
-}
-
-async fn check_one(broker: &BrokerConfig, timeout: Duration) -> Result<usize> {
-    let source = source(broker, timeout)?;
-    let queues = source.management.queues(&broker.home).await.context("the management API")?;
-    if let Some(metrics) = &source.metrics {
-        metrics.depths(&broker.home).await.context("the metrics port")?;
-    }
-    let connected =
-        amqp_admin::BrokerConnection::connect(&broker.amqp, &broker.home, timeout).await;
-    connected.context("AMQP")?.close().await;
-    Ok(queues.len())
-}
-
-fn is_loopback(endpoint: &amqp_admin::Endpoint) -> bool {
-    endpoint
-        .url()
-        .host_str()
-        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
-}
-
-fn source(broker: &BrokerConfig, timeout: Duration) -> Result<Source> {
+/// The clients of one broker; nothing is sent yet.
+pub(crate) fn source(broker: &BrokerConfig, timeout: Duration) -> Result<Source> {
     let management = Management::new(broker.management.clone(), timeout)?;
     let metrics = match broker.metrics.as_slice() {
         [] => None,
@@ -114,7 +98,11 @@ struct Started {
     shutdown: CancellationToken,
 }
 
-async fn start(serve: &ServeArgs, brokers: &[BrokerConfig]) -> Result<Started> {
+async fn start(
+    serve: &ServeArgs,
+    brokers: &[BrokerConfig],
+    local: Option<watch::Receiver<LocalStatus>>,
+) -> Result<Started> {
     let shutdown = CancellationToken::new();
     let triggers = Arc::new(Triggers::default());
     let tick = watch::Sender::new(0);
@@ -130,26 +118,33 @@ async fn start(serve: &ServeArgs, brokers: &[BrokerConfig]) -> Result<Started> {
         let address = broker.management.to_string();
         let state =
             Arc::new(BrokerState::new(broker.alias.clone(), address, keep_alive, tick.clone()));
-        let source = source(broker, serve.read_timeout)?;
-        let poller =
-            Arc::new(Poller::new(state.clone(), source, triggers.clone(), broker.home.clone()));
-        let every = (!serve.no_keep_alive).then_some(serve.lease_interval);
-        let keeper = Keeper::new(state.clone(), broker.amqp.clone(), triggers.clone(), every);
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            poller.run(stop).await;
-            Ok(())
-        });
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            keeper.run(stop).await;
-            Ok(())
-        });
+        let (poller, keeper) = readers(serve, broker, &state, &triggers)?;
+        tasks.spawn(ended(poller.run(shutdown.clone())));
+        tasks.spawn(ended(keeper.run(shutdown.clone())));
         states.push(state);
     }
-    let answers = Answers::new(states, triggers, serve.max_age, tick);
+    let answers = Answers::new(states, triggers, serve.max_age, tick, local);
     listen(serve, &answers, &mut tasks, &shutdown).await?;
     Ok(Started { answers, tasks, shutdown })
+}
+
+/// What reads one broker: over HTTP for counts, over AMQP for leases.
+fn readers(
+    serve: &ServeArgs,
+    broker: &BrokerConfig,
+    state: &Arc<BrokerState>,
+    triggers: &Arc<Triggers>,
+) -> Result<(Arc<Poller>, Keeper)> {
+    let source = source(broker, serve.read_timeout)?;
+    let poller = Poller::new(state.clone(), source, triggers.clone(), broker.home.clone());
+    let every = (!serve.no_keep_alive).then_some(serve.lease_interval);
+    let keeper = Keeper::new(state.clone(), broker.amqp.clone(), triggers.clone(), every);
+    Ok((Arc::new(poller), keeper))
+}
+
+async fn ended(part: impl Future<Output = ()>) -> Result<()> {
+    part.await;
+    Ok(())
 }
 
 async fn listen(
@@ -191,9 +186,15 @@ fn grpc_tls(serve: &ServeArgs) -> Result<Option<Tls>> {
 }
 
 impl Started {
-    /// Serves until the first signal, then ends within the grace. A part that ends by itself is a
-    /// failure of the whole.
-    async fn until_signal(mut self, grace: Duration) -> Result<()> {
+    /// Serves until the first signal. Workers of our own are seen off first, while everything
+    /// still runs: that can take as long as a task does. The rest then ends within the grace. A
+    /// part that ends by itself is a failure of the whole.
+    async fn until_signal(
+        mut self,
+        grace: Duration,
+        mut workers: JoinSet<Result<()>>,
+        stop: CancellationToken,
+    ) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
@@ -203,6 +204,14 @@ impl Started {
                 ended.context("a part of the scaler died")??;
                 bail!("a part of the scaler ended by itself");
             }
+            Some(ended) = workers.join_next() => {
+                ended.context("the embedded autoscaler died")??;
+                bail!("the embedded autoscaler ended by itself");
+            }
+        }
+        stop.cancel();
+        while let Some(ended) = workers.join_next().await {
+            ended.context("the embedded autoscaler died")??;
         }
         self.end(grace).await
     }
@@ -216,13 +225,11 @@ impl Started {
             }
             anyhow::Ok(())
         };
-        match tokio::time::timeout(grace, ending).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                tracing::warn!("some peers did not close within {} s", grace.as_secs());
-                Ok(())
-            }
+        if let Ok(outcome) = tokio::time::timeout(grace, ending).await {
+            return outcome;
         }
+        tracing::warn!("some peers did not close within {} s", grace.as_secs());
+        Ok(())
     }
 }
 

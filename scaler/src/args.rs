@@ -41,7 +41,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Scale worker processes on this machine, without Kubernetes.
-    Local(LocalPlaceholder),
+    Local(crate::local::LocalOptions),
 }
 
 /// One broker. Credentials may stand in the URIs or, better, in files.
@@ -185,7 +185,3 @@ mod tests {
         }
     }
 }
-
-/// x
-#[derive(Debug, Args)]
-pub struct LocalPlaceholder {}

@@ -164,7 +164,7 @@ impl Keeper {
                 tracing::warn!(broker = %self.state.alias, %error, "cannot keep queues alive over AMQP; they expire after 30 minutes without a consumer");
             }
             (Some(_), None) => {
-                tracing::info!(broker = %self.state.alias, "queues are kept alive again")
+                tracing::info!(broker = %self.state.alias, "queues are kept alive again");
             }
             (None, None) | (Some(_), Some(_)) => {}
         }
@@ -173,11 +173,13 @@ impl Keeper {
 
     async fn close_idle(&mut self) {
         let now = clock::now();
-        let idle = self
-            .connections
-            .extract_if(.., |_, connected| now.duration_since(connected.used) > IDLE);
-        for (_, connected) in idle.collect::<Vec<_>>() {
-            connected.connection.close().await;
+        let idle = |connected: &Connected| now.duration_since(connected.used) > IDLE;
+        let vhosts = self.connections.iter().filter(|(_, connected)| idle(connected));
+        let vhosts: Vec<_> = vhosts.map(|(vhost, _)| vhost.clone()).collect();
+        for vhost in vhosts {
+            if let Some(connected) = self.connections.remove(&vhost) {
+                connected.connection.close().await;
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod app;
 pub mod args;
 pub mod broker_state;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod decide;

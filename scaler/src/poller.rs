@@ -223,10 +223,10 @@ impl Poller {
         follow.orphans = std::mem::take(&mut follow.orphans).observe(evidence, clock::now());
     }
 
-    /// Up to a tenth shorter, so that replicas and vhosts do not fall into step.
+    /// Up to a twentieth shorter, so that replicas and vhosts do not fall into step.
     fn with_jitter(&self, pause: Duration) -> Duration {
         let random = u32::try_from(self.jitter.hash_one(clock::now()) % 100).unwrap_or(0);
-        pause - pause * random / 1_000
+        pause.saturating_sub(pause * random / 2_000)
     }
 }
 

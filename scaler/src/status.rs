@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::local::LocalStatus;
+
 /// Everything the scaler knows at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -16,6 +18,9 @@ pub struct Status {
     pub brokers: Vec<BrokerStatus>,
     /// One entry for each trigger that was asked for lately, by namespace and name.
     pub triggers: Vec<TriggerStatus>,
+    /// The embedded autoscaler, where it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalStatus>,
 }
 
 /// One broker.

@@ -8,6 +8,7 @@ use amqp_admin::{Pool, QueueRole, VhostName};
 use crate::answers::Answers;
 use crate::broker_state::BrokerState;
 use crate::clock;
+use crate::local::LocalStatus;
 use crate::snapshot::{Orphans, Snapshot, VhostReading};
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
 use crate::triggers::Known;
@@ -22,6 +23,7 @@ pub(crate) struct Telling<'a> {
     pub(crate) triggers: Vec<Arc<Known>>,
     pub(crate) now: Instant,
     pub(crate) started: Instant,
+    pub(crate) local: Option<LocalStatus>,
 }
 
 impl Telling<'_> {
@@ -32,6 +34,7 @@ impl Telling<'_> {
             uptime_seconds: self.now.duration_since(self.started).as_secs(),
             brokers: self.brokers.iter().map(|broker| self.broker(broker)).collect(),
             triggers: self.triggers.iter().map(|known| self.trigger(known)).collect(),
+            local: self.local.clone(),
         }
     }
 

@@ -194,6 +194,7 @@ fn last_line(error: &regex::Error) -> String {
 }
 
 /// Reads what KEDA sent. Unknown keys are warnings, not errors.
+#[expect(clippy::implicit_hasher, reason = "the generated code has this very type")]
 pub fn parse(metadata: &HashMap<String, String>) -> Result<Trigger> {
     let read = Metadata(metadata);
     Ok(Trigger {

@@ -94,11 +94,14 @@ impl Known {
     }
 }
 
+/// The triggers of each ScaledObject, by namespace and name.
+type ByObject = HashMap<(String, String), Vec<Arc<Known>>>;
+
 /// All triggers asked for lately.
 #[derive(Debug, Default)]
 pub struct Triggers {
     hasher: RandomState,
-    known: Mutex<HashMap<(String, String), Vec<Arc<Known>>>>,
+    known: Mutex<ByObject>,
 }
 
 impl Triggers {
@@ -181,7 +184,7 @@ impl Triggers {
     }
 }
 
-fn forget_idle(known: &mut HashMap<(String, String), Vec<Arc<Known>>>, now: Instant) {
+fn forget_idle(known: &mut ByObject, now: Instant) {
     for triggers in known.values_mut() {
         triggers.retain(|known| now.saturating_duration_since(known.asked()) < FORGET_AFTER);
     }

@@ -1,6 +1,14 @@
 //! The loop with real processes and answers given by hand.
 
+use std::sync::Arc;
+
+use amqp_admin::{Pool, Queue, QueueKind, QueueName, QueueRole, QueueState, Reading, VhostName};
+
 use super::*;
+use crate::broker_state::BrokerState;
+use crate::snapshot::{Orphans, SourceKind, VhostReading};
+use crate::status::KeepAliveStatus;
+use crate::triggers::Triggers;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -12,8 +20,8 @@ fn nobody() -> Management {
     Management::new(endpoint, Duration::from_secs(1)).unwrap()
 }
 
-fn scaler(worker: &str, max: u32, grace: Duration) -> (Scaler, watch::Receiver<LocalStatus>) {
-    let options = LocalOptions {
+fn options(worker: &str, max: u32, grace: Duration) -> LocalOptions {
+    LocalOptions {
         worker: worker.parse().unwrap(),
         min: 0,
         max,
@@ -22,7 +30,11 @@ fn scaler(worker: &str, max: u32, grace: Duration) -> (Scaler, watch::Receiver<L
         stabilization: Duration::ZERO,
         interval: Duration::from_secs(1),
         worker_log_dir: None,
-    };
+    }
+}
+
+fn scaler(worker: &str, max: u32, grace: Duration) -> (Scaler, watch::Receiver<LocalStatus>) {
+    let options = options(worker, max, grace);
     let (status, told) = watch::channel(LocalStatus::default());
     (Scaler::new(&options, status), told)
 }
@@ -195,6 +207,52 @@ async fn a_broker_that_lists_no_channels_is_told() {
     scaler.step(wanted(1, 0));
     let error = scaler.status.borrow().channels_error.clone().unwrap();
     assert!(error.contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test]
+async fn the_whole_follows_what_keda_would_be_answered_until_shutdown() {
+    let tick = watch::Sender::new(0);
+    let state = Arc::new(BrokerState::new(
+        "default".into(),
+        "http://127.0.0.1:1".into(),
+        KeepAliveStatus { enabled: false, every_seconds: 0, kept: Vec::new(), error: None },
+        tick.clone(),
+    ));
+    let triggers = Arc::new(Triggers::default());
+    let answers = Answers::new(vec![state.clone()], triggers, SOON, tick, None);
+    let (status, mut told) = watch::channel(LocalStatus::default());
+    let (options, stop) = (options("sleep 1000", 8, SOON), CancellationToken::new());
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(run(options, answers, nobody(), status, stop.clone()));
+    let started = |count| move |status: &LocalStatus| status.running == count;
+    state.update(|snapshot| snapshot.vhosts.extend([holding(3)]));
+    timeout(SOON, told.wait_for(started(3))).await.unwrap().unwrap();
+    state.update(|snapshot| snapshot.vhosts.extend([holding(0)]));
+    timeout(SOON, told.wait_for(started(0))).await.unwrap().unwrap();
+    state.update(|snapshot| snapshot.vhosts.extend([holding(2)]));
+    timeout(SOON, told.wait_for(started(2))).await.unwrap().unwrap();
+    stop.cancel();
+    timeout(SOON, tasks.join_next()).await.unwrap().unwrap().unwrap().unwrap();
+    assert!(told.borrow().children.iter().all(|child| child.pid.is_none()));
+}
+
+/// The default vhost with one task queue that holds so many messages, read just now.
+fn holding(ready: u64) -> (VhostName, VhostReading) {
+    let queue = Queue {
+        name: QueueName::new("task-ipc-routing-key").unwrap(),
+        role: QueueRole::Task(Pool::All),
+        kind: QueueKind::Classic,
+        state: QueueState::Up,
+        exclusive: false,
+        reading: Reading::known(ready, 0),
+    };
+    let reading = VhostReading {
+        taken_at: clock::now(),
+        source: SourceKind::Live,
+        queues: [queue].into(),
+        orphans: Orphans::None,
+    };
+    (VhostName::default(), reading)
 }
 
 /// A worker that finishes something after SIGTERM.

@@ -74,6 +74,7 @@ fn status() -> Status {
         uptime_seconds: 7_800,
         brokers: vec![broker("default")],
         triggers: vec![trigger("workers", answered())],
+        local: None,
     }
 }
 
@@ -159,7 +160,7 @@ fn an_empty_page_tells_what_to_do_next() {
     status.brokers[0].vhosts.clear();
     status.brokers[0].keep_alive.enabled = false;
     let said = words(&status);
-    assert!(said.contains("KEDA has not asked for anything yet."), "{said}");
+    assert!(said.contains("KEDA has not asked for anything lately."), "{said}");
     assert!(said.contains("scalerAddress: zero-scaler.NAMESPACE:50051"), "{said}");
     assert!(said.contains("No vhost is watched yet"), "{said}");
     status.brokers.clear();

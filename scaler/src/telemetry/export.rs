@@ -304,6 +304,7 @@ mod tests {
             uptime_seconds: 5,
             brokers: vec![broker()],
             triggers: vec![told, refused],
+            local: None,
         }
     }
 

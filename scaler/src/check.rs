@@ -1,0 +1,51 @@
+//! `--check`: reaches each broker once and tells everything that is wrong.
+
+use std::time::Duration;
+
+use amqp_admin::BrokerConnection;
+use anyhow::{Context, Result, bail};
+
+use crate::app::source;
+use crate::config::BrokerConfig;
+
+/// Fails with one line for each broker that cannot be read.
+pub async fn check(brokers: &[BrokerConfig], timeout: Duration) -> Result<()> {
+    let mut wrong = Vec::new();
+    for broker in brokers {
+        let outcome = check_one(broker, timeout).await;
+        match outcome {
+            Ok(queues) => tracing::info!(
+                "broker `{}`: {} queues in vhost `{}`",
+                broker.alias,
+                queues,
+                broker.home
+            ),
+            Err(error) => wrong.push(format!("broker `{}`: {error:#}", broker.alias)),
+        }
+        if broker.management.is_plaintext() && !is_loopback(&broker.management) {
+            tracing::warn!(
+                "broker `{}`: the management address is not TLS, the password crosses the network readable",
+                broker.alias
+            );
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+async fn check_one(broker: &BrokerConfig, timeout: Duration) -> Result<usize> {
+    let source = source(broker, timeout)?;
+    let queues = source.management.queues(&broker.home).await.context("the management API")?;
+    if let Some(metrics) = &source.metrics {
+        metrics.depths(&broker.home).await.context("the metrics port")?;
+    }
+    let connected = BrokerConnection::connect(&broker.amqp, &broker.home, timeout).await;
+    connected.context("AMQP")?.close().await;
+    Ok(queues.len())
+}
+
+fn is_loopback(endpoint: &amqp_admin::Endpoint) -> bool {
+    endpoint
+        .url()
+        .host_str()
+        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+}
