@@ -213,6 +213,7 @@ fn is_quiet(elapsed: Duration, used: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -239,14 +240,14 @@ mod tests {
 
     #[test]
     fn a_child_without_a_connection_has_no_task_yet() {
-        let start = Instant::now();
+        let start = clock::now();
         let looks = [(Seen::NoConnection, SECOND); 300];
         assert_eq!(after(start, &looks), (Holding::Starting, start));
     }
 
     #[test]
     fn a_child_is_idle_only_after_the_sampling_lag() {
-        let start = Instant::now();
+        let start = clock::now();
         let quiet = [(Seen::Listed(Some(0)), Duration::ZERO); 12];
         assert_eq!(after(start, &quiet[..11]).0, Holding::Settling);
         assert_eq!(after(start, &quiet), (Holding::Idle, start + SECOND));
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn cpu_use_betrays_a_task_the_broker_has_not_counted_yet() {
-        let start = Instant::now();
+        let start = clock::now();
         let mut looks = vec![(Seen::Listed(Some(0)), Duration::ZERO); 30];
         assert_eq!(after(start, &looks).0, Holding::Idle);
         looks.push((Seen::Listed(Some(0)), SECOND / 2));
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn one_unacked_message_makes_it_busy_and_starts_the_wait_anew() {
-        let start = Instant::now();
+        let start = clock::now();
         let mut looks = vec![(Seen::Listed(Some(0)), Duration::ZERO); 30];
         looks.push((Seen::Listed(Some(1)), Duration::ZERO));
         assert_eq!(after(start, &looks).0, Holding::Busy);
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_nobody_can_say_is_unknown() {
-        let start = Instant::now();
+        let start = clock::now();
         for seen in [Seen::Nothing, Seen::Unlisted, Seen::Listed(None)] {
             let looks = [(seen, Duration::ZERO); 100];
             assert_eq!(after(start, &looks).0, Holding::Unknown, "{seen:?}");
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn without_cpu_figures_a_child_is_never_idle_by_itself() {
-        let start = Instant::now();
+        let start = clock::now();
         let look = Look { seen: Seen::Listed(Some(0)), cpu: None };
         let activity = Activity::new(start).observe(look, start);
         let late = start + Duration::from_secs(1000);
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_child_that_lost_its_broker_is_lost_once_it_stays_quiet() {
-        let start = Instant::now();
+        let start = clock::now();
         let mut looks = vec![(Seen::Listed(Some(0)), Duration::ZERO)];
         looks.extend([(Seen::NoConnection, Duration::ZERO); 60]);
         assert_eq!(after(start, &looks).0, Holding::Unknown);

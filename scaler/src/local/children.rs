@@ -260,9 +260,13 @@ impl Slot {
         let (word, seconds) = (holding.word(), now.saturating_duration_since(since).as_secs());
         process.told = Some(Told { at: now, killed: false });
         match reason {
-            Reason::ScaleIn => tracing::info!(
+            Reason::ScaleIn if holding.may_stop() => tracing::info!(
                 worker.number = number,
                 "worker {number} is told to end: fewer are wanted, and it was {word} for {seconds} s"
+            ),
+            Reason::ScaleIn => tracing::info!(
+                worker.number = number,
+                "worker {number} is told to end: fewer are wanted, and no queue has a task in anybody's hands"
             ),
             Reason::Lost => tracing::warn!(
                 worker.number = number,
@@ -334,7 +338,7 @@ impl Slot {
         let how = exit_words(status);
         if told {
             tracing::info!(worker.number = self.number, "worker {} ended with {how}", self.number);
-            self.restarts = self.restarts.stopped();
+            self.restarts = self.restarts.stopped(lived);
             self.last_exit = Some(format!("{how}, as told"));
         } else {
             self.ended_early(how, lived, now);
@@ -346,7 +350,7 @@ impl Slot {
         self.vacant_since = Some(now);
         let (number, pause) = (self.number, self.restarts.pause().as_secs());
         let lived = lived.as_secs();
-        if self.restarts.is_loop() {
+        if self.restarts.is_loop(None) {
             let times = self.restarts.in_a_row;
             tracing::error!(
                 worker.number = number,
@@ -373,13 +377,14 @@ impl Slot {
             (State::Vacant { .. }, Some(since)) => ("ended", since),
             (State::Vacant { .. }, None) => return None,
         };
+        let lived = self.process.as_ref().map(|process| now - process.started_at);
         Some(ChildStatus {
             number: self.number,
             pid: self.pid(),
             state,
             since_seconds: now.saturating_duration_since(since).as_secs(),
             restarts: self.restarts.total,
-            crash_loop: self.restarts.is_loop(),
+            crash_loop: self.restarts.is_loop(lived),
             last_exit: self.last_exit.clone(),
         })
     }

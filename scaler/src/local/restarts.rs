@@ -33,10 +33,11 @@ impl Restarts {
         self
     }
 
-    /// A child was ended by us: nothing is wrong with the place.
+    /// A child was ended by us, after it had `lived` so long.
     #[must_use]
-    pub fn stopped(mut self) -> Self {
+    pub fn stopped(mut self, lived: Duration) -> Self {
         self.not_before = None;
+        self.in_a_row = if lived >= STEADY { 0 } else { self.in_a_row };
         self
     }
 
@@ -48,10 +49,10 @@ impl Restarts {
         FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
     }
 
-    /// Whether its children keep ending early.
+    /// Whether its children keep ending early; `lived`: how long the present one runs already.
     #[must_use]
-    pub fn is_loop(&self) -> bool {
-        self.in_a_row >= LOOP_FROM
+    pub fn is_loop(&self, lived: Option<Duration>) -> bool {
+        self.in_a_row >= LOOP_FROM && lived.is_none_or(|lived| lived < STEADY)
     }
 }
 
@@ -60,10 +61,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock;
 
     #[test]
     fn pauses_double_up_to_five_minutes() {
-        let now = Instant::now();
+        let now = clock::now();
         let mut restarts = Restarts::default();
         let mut pauses = Vec::new();
         for _ in 0..11 {
@@ -77,28 +79,31 @@ mod tests {
 
     #[test]
     fn a_child_that_ran_well_begins_a_new_count() {
-        let now = Instant::now();
+        let now = clock::now();
         let mut restarts = Restarts::default();
         for _ in 0..5 {
             restarts = restarts.ended(Duration::ZERO, now);
         }
-        assert!(restarts.is_loop());
+        assert!(restarts.is_loop(None) && restarts.is_loop(Some(Duration::ZERO)));
+        assert!(!restarts.is_loop(Some(STEADY)));
         restarts = restarts.ended(STEADY, now);
         assert_eq!((restarts.in_a_row, restarts.total), (1, 6));
-        assert!(!restarts.is_loop());
+        assert!(!restarts.is_loop(None));
     }
 
     #[test]
-    fn a_child_ended_by_us_leaves_no_pause_but_its_record() {
-        let now = Instant::now();
-        let restarts = Restarts::default().ended(Duration::ZERO, now).stopped();
-        assert_eq!((restarts.not_before, restarts.in_a_row), (None, 1));
+    fn a_child_ended_by_us_leaves_no_pause_and_one_that_ran_well_no_record() {
+        let now = clock::now();
+        let crashed = Restarts::default().ended(Duration::ZERO, now);
+        let early = crashed.stopped(Duration::ZERO);
+        assert_eq!((early.not_before, early.in_a_row), (None, 1));
+        assert_eq!(crashed.stopped(STEADY).in_a_row, 0);
     }
 
     proptest! {
         #[test]
         fn no_start_is_ever_sooner_than_a_second(ends in 1_usize..200) {
-            let now = Instant::now();
+            let now = clock::now();
             let mut restarts = Restarts::default();
             for _ in 0..ends {
                 restarts = restarts.ended(Duration::ZERO, now);

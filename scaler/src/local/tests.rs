@@ -39,21 +39,21 @@ fn scaler(worker: &str, max: u32, grace: Duration) -> (Scaler, watch::Receiver<L
     (Scaler::new(&options, status), told)
 }
 
-fn wanted(workers: u64, busy: u64) -> Result<Wanted, String> {
-    Ok(Wanted { workers, busy, read_at: clock::now() })
+fn wanted(workers: u64, busy: u64) -> Wanted {
+    Wanted { workers, busy, read_at: clock::now() }
 }
 
 /// Steps with the same answer until the status is as wanted.
 async fn until(
     scaler: &mut Scaler,
-    answer: impl Fn() -> Result<Wanted, String>,
+    answer: impl Fn() -> Wanted,
     is_so: impl Fn(&LocalStatus) -> bool,
 ) -> LocalStatus {
     let mut ticks = interval(Duration::from_millis(20));
     let waiting = async {
         loop {
             ticks.tick().await;
-            scaler.step(answer());
+            scaler.step(Ok(answer()));
             let status = scaler.status.borrow().clone();
             if is_so(&status) {
                 return status;
@@ -174,7 +174,7 @@ async fn what_a_shell_leaves_behind_ends_with_it() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     let (mut scaler, _told) = scaler("/no/such/worker --fast", 1, SOON);
-    scaler.step(wanted(1, 0));
+    scaler.step(Ok(wanted(1, 0)));
     let status = scaler.status.borrow().clone();
     let said = status.children[0].last_exit.clone().unwrap();
     assert!(said.contains("`/no/such/worker`") && said.contains("`--worker`"), "{said}");
@@ -204,7 +204,7 @@ async fn a_broker_that_lists_no_channels_is_told() {
     let (mut scaler, _told) = scaler("sleep 1000", 1, SOON);
     until(&mut scaler, || wanted(1, 0), |status| status.running == 1).await;
     scaler.look(&nobody()).await;
-    scaler.step(wanted(1, 0));
+    scaler.step(Ok(wanted(1, 0)));
     let error = scaler.status.borrow().channels_error.clone().unwrap();
     assert!(error.contains("127.0.0.1:1"), "{error}");
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,7 +43,7 @@ fn scale_in(numbers: &[u32]) -> Vec<Action> {
 
 #[test]
 fn more_children_are_started_at_once_and_never_more_than_max() {
-    let now = Instant::now();
+    let now = clock::now();
     let start = |workers| {
         let answer = wanted(workers, 0, now);
         let places = places(&[vacant(); 8]);
@@ -55,7 +56,7 @@ fn more_children_are_started_at_once_and_never_more_than_max() {
 
 #[test]
 fn min_children_run_even_with_nothing_to_do() {
-    let now = Instant::now();
+    let now = clock::now();
     let places = places(&[vacant(); 8]);
     let answer = wanted(0, 0, now);
     let actions = plan(&limits(2, 8), &mut Memory::default(), Some(&answer), &places, now);
@@ -64,7 +65,7 @@ fn min_children_run_even_with_nothing_to_do() {
 
 #[test]
 fn without_an_answer_nothing_changes() {
-    let now = Instant::now();
+    let now = clock::now();
     let states = [running(Holding::Idle, now), running(Holding::Lost, now), vacant()];
     let mut memory = Memory::default();
     assert_eq!(plan(&limits(2, 3), &mut memory, None, &places(&states), now), []);
@@ -72,7 +73,7 @@ fn without_an_answer_nothing_changes() {
 
 #[test]
 fn children_are_stopped_only_after_fewer_were_wanted_for_the_stabilization_time() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = places(&[running(Holding::Idle, start); 3]);
     let (limits, mut memory) = (limits(0, 3), Memory::default());
     for (second, workers, stopped) in [(0, 3, 0), (1, 1, 0), (9, 2, 0), (10, 1, 0), (11, 1, 1)] {
@@ -87,7 +88,7 @@ fn children_are_stopped_only_after_fewer_were_wanted_for_the_stabilization_time(
 
 #[test]
 fn an_outage_of_the_broker_starts_the_stabilization_time_anew() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = places(&[running(Holding::Idle, start); 2]);
     let (limits, mut memory) = (limits(0, 2), Memory::default());
     let none_wanted = wanted(0, 0, start);
@@ -101,7 +102,7 @@ fn an_outage_of_the_broker_starts_the_stabilization_time_anew() {
 
 #[test]
 fn a_busy_child_is_never_stopped_while_an_idle_one_is() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = [
         running(Holding::Busy, start),
         running(Holding::Idle, start),
@@ -115,14 +116,14 @@ fn a_busy_child_is_never_stopped_while_an_idle_one_is() {
 
 #[test]
 fn where_no_child_is_idle_the_rest_of_the_scale_in_waits() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = [running(Holding::Busy, start), running(Holding::Unknown, start)];
     assert_eq!(settled(&states, wanted(0, 0, start), start), []);
 }
 
 #[test]
 fn nothing_is_stopped_while_a_message_is_held_by_a_child_taken_for_idle() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = [
         running(Holding::Idle, start),
         running(Holding::Starting, start),
@@ -134,7 +135,7 @@ fn nothing_is_stopped_while_a_message_is_held_by_a_child_taken_for_idle() {
 
 #[test]
 fn the_youngest_starting_child_goes_first_then_the_longest_idle() {
-    let start = Instant::now();
+    let start = clock::now();
     let states = [
         running(Holding::Idle, start + SECOND),
         running(Holding::Idle, start),
@@ -146,7 +147,7 @@ fn the_youngest_starting_child_goes_first_then_the_longest_idle() {
 
 #[test]
 fn with_no_message_in_anybodys_hands_every_quiet_child_is_idle_at_once() {
-    let start = Instant::now();
+    let start = clock::now();
     let settling = |works| State::Running {
         holding: Holding::Settling,
         since: start,
@@ -164,7 +165,7 @@ fn with_no_message_in_anybodys_hands_every_quiet_child_is_idle_at_once() {
 
 #[test]
 fn a_place_that_waits_after_a_crash_keeps_its_turn() {
-    let now = Instant::now();
+    let now = clock::now();
     let waiting = State::Vacant { not_before: Some(now + SECOND) };
     let places = places(&[waiting, vacant(), vacant()]);
     let answer = wanted(1, 0, now);
@@ -176,7 +177,7 @@ fn a_place_that_waits_after_a_crash_keeps_its_turn() {
 
 #[test]
 fn a_child_that_lost_its_broker_makes_room_for_another() {
-    let now = Instant::now();
+    let now = clock::now();
     let lost = [running(Holding::Lost, now), vacant()];
     let answer = wanted(1, 0, now);
     let plan_of = |states: &[State]| {
@@ -189,7 +190,7 @@ fn a_child_that_lost_its_broker_makes_room_for_another() {
 
 #[test]
 fn a_child_told_to_end_is_killed_only_after_the_grace_and_only_once() {
-    let told = Instant::now();
+    let told = clock::now();
     let stopping = |killed| places(&[State::Stopping { signalled_at: told, killed }]);
     let limits = limits(0, 1);
     let kill = |killed, after| {
@@ -202,7 +203,7 @@ fn a_child_told_to_end_is_killed_only_after_the_grace_and_only_once() {
 
 #[test]
 fn at_shutdown_every_child_gets_the_grace_and_at_the_second_signal_none() {
-    let now = Instant::now();
+    let now = clock::now();
     let stopping = State::Stopping { signalled_at: now, killed: false };
     let places = places(&[running(Holding::Busy, now), stopping, vacant()]);
     let first = shutdown(&places, 60 * SECOND, false, now);
@@ -222,7 +223,7 @@ fn any_state(now: Instant) -> impl Strategy<Value = State> {
         Holding::Unknown,
         Holding::Busy,
     ]);
-    let ago = move |seconds: u32| now - seconds * SECOND;
+    let ago = move |seconds: u32| now.checked_sub(seconds * SECOND).unwrap();
     prop_oneof![
         prop::option::of(0_u32..100)
             .prop_map(move |ago_s| State::Vacant { not_before: ago_s.map(ago) }),
@@ -240,10 +241,10 @@ fn any_state(now: Instant) -> impl Strategy<Value = State> {
 proptest! {
     #[test]
     fn no_scale_in_stops_a_child_that_may_hold_a_task_and_none_exceeds_max(
-        states in prop::collection::vec(any_state(Instant::now() + 5000 * SECOND), 1..9),
+        states in prop::collection::vec(any_state(clock::now() + 5000 * SECOND), 1..9),
         answers in prop::collection::vec(prop::option::of((0_u64..12, 1_u64..12)), 1..30),
     ) {
-        let now = Instant::now() + 5000 * SECOND;
+        let now = clock::now() + 5000 * SECOND;
         let max = u32::try_from(states.len()).unwrap();
         let (limits, places) = (limits(0, max), places(&states));
         let mut memory = Memory::default();
@@ -277,10 +278,10 @@ proptest! {
 
     #[test]
     fn what_stays_after_a_scale_in_is_at_least_what_is_wanted(
-        states in prop::collection::vec(any_state(Instant::now() + 5000 * SECOND), 1..9),
+        states in prop::collection::vec(any_state(clock::now() + 5000 * SECOND), 1..9),
         workers in 0_u64..12,
     ) {
-        let now = Instant::now() + 5000 * SECOND;
+        let now = clock::now() + 5000 * SECOND;
         let stopped = settled(&states, wanted(workers, 0, now), now)
             .iter().filter(|action| matches!(action, Action::Stop(_, Reason::ScaleIn))).count();
         let able = states.iter().filter(|state| {
