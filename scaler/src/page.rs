@@ -3,12 +3,14 @@
 
 mod brokers;
 mod chart;
+mod local;
 mod marks;
 mod triggers;
 mod words;
 
 use maud::{DOCTYPE, Markup, html};
 
+use crate::local::LocalStatus;
 use crate::status::{Answer, Status, TriggerStatus};
 use marks::{Mark, mark};
 use words::{plural, span};
@@ -64,7 +66,10 @@ fn inner(status: &Status) -> Markup {
         }
         main {
             (verdict.render())
-            (triggers::section(&status.triggers))
+            @if let Some(local) = &status.local { (local::section(local)) }
+            @if status.local.is_none() || !status.triggers.is_empty() {
+                (triggers::section(&status.triggers))
+            }
             (brokers::section(&status.brokers))
         }
         footer .foot {
@@ -93,6 +98,7 @@ struct Verdict<'a> {
     refused: Vec<&'a TriggerStatus>,
     asked: usize,
     workers: u64,
+    local: Option<&'a LocalStatus>,
 }
 
 impl<'a> Verdict<'a> {
@@ -115,16 +121,24 @@ impl<'a> Verdict<'a> {
             refused,
             asked: status.triggers.len(),
             workers,
+            local: status.local.as_ref(),
         }
     }
 
     fn is_bad(&self) -> bool {
-        !self.refused.is_empty() || !self.unreachable.is_empty()
+        let stuck = self.local.is_some_and(|local| local.refused.is_some());
+        stuck || !self.refused.is_empty() || !self.unreachable.is_empty()
+    }
+
+    /// Whether anybody follows our numbers.
+    fn is_used(&self) -> bool {
+        self.asked > 0 || self.local.is_some()
     }
 
     fn title(&self) -> String {
+        let wanted = self.workers.max(self.local.and_then(|local| local.wanted).unwrap_or(0));
         let state = match (self.refused.len(), self.unreachable.len()) {
-            (0, 0) => format!("{} wanted", plural(self.workers, "worker")),
+            (0, 0) => format!("{} wanted", plural(wanted, "worker")),
             (0, _) => "broker unreachable".to_owned(),
             (refused, _) => format!("{refused} refused"),
         };
@@ -132,7 +146,7 @@ impl<'a> Verdict<'a> {
     }
 
     fn render(&self) -> Markup {
-        let (class, sign) = match (self.is_bad(), self.unread.is_empty() && self.asked > 0) {
+        let (class, sign) = match (self.is_bad(), self.unread.is_empty() && self.is_used()) {
             (true, _) => ("verdict bad", Mark::Bad),
             (false, true) => ("verdict good", Mark::Good),
             (false, false) => ("verdict wait", Mark::Wait),
@@ -165,21 +179,31 @@ impl<'a> Verdict<'a> {
         for alias in &self.unread {
             lines.push(format!("Broker “{alias}” is being read for the first time."));
         }
+        lines.extend(self.local.map(local::line));
+        if self.asked > 0 || self.local.is_none() {
+            lines.push(self.answers());
+        }
+        lines
+    }
+
+    fn answers(&self) -> String {
         let asked = u64::try_from(self.asked).unwrap_or(u64::MAX);
-        lines.push(match self.refused.len() {
-            _ if asked == 0 => "KEDA has not asked for anything yet.".to_owned(),
+        match self.refused.len() {
+            _ if asked == 0 => "KEDA has not asked for anything lately.".to_owned(),
             0 => format!(
                 "{} answered: {} wanted.",
                 plural(asked, "trigger"),
                 plural(self.workers, "worker")
             ),
-            refused => format!(
-                "{refused} of {} gets an error instead of a number: KEDA keeps the replicas it has \
-                 and counts towards fallback.",
-                plural(asked, "trigger")
-            ),
-        });
-        lines
+            refused => {
+                let get = if refused == 1 { "gets" } else { "get" };
+                format!(
+                    "{refused} of {} {get} an error instead of a number: KEDA keeps the replicas \
+                     it has and counts towards fallback.",
+                    plural(asked, "trigger")
+                )
+            }
+        }
     }
 }
 

@@ -44,7 +44,7 @@ fn panel(broker: &BrokerStatus) -> Markup {
                 }
             }
             @for vhost in &broker.vhosts { (self::vhost(vhost)) }
-            (keep_alive(&broker.keep_alive))
+            (keep_alive(&broker.keep_alive, broker.reachable))
         }
     }
 }
@@ -64,7 +64,7 @@ fn vhost(vhost: &VhostStatus) -> Markup {
             }
             (orphans(vhost.orphans))
             div .split {
-                (roles(&vhost.name, &vhost.roles))
+                (roles(&vhost.roles))
                 (chart::depth(&vhost.name, &vhost.history))
             }
         }
@@ -87,17 +87,19 @@ fn orphans(state: &str) -> Markup {
     html! { p .note { (mark(Mark::Warn)) span { (words) } } }
 }
 
-fn roles(vhost: &str, roles: &[RoleStatus]) -> Markup {
+fn roles(roles: &[RoleStatus]) -> Markup {
     html! {
-        table {
-            caption { "Queues of " (vhost) " by role" }
-            thead {
-                tr {
-                    th scope="col" { "role" } th scope="col" .num { "queues" }
-                    th scope="col" .num { "ready" } th scope="col" .num { "unacked" }
+        div .scroll {
+            table {
+                caption { "Queues by role" }
+                thead {
+                    tr {
+                        th scope="col" { "role" } th scope="col" .num { "queues" }
+                        th scope="col" .num { "ready" } th scope="col" .num { "unacked" }
+                    }
                 }
+                tbody { @for role in roles { (self::role(role)) } }
             }
-            tbody { @for role in roles { (self::role(role)) } }
         }
     }
 }
@@ -120,7 +122,7 @@ fn role(role: &RoleStatus) -> Markup {
     }
 }
 
-fn keep_alive(state: &KeepAliveStatus) -> Markup {
+fn keep_alive(state: &KeepAliveStatus, reachable: Option<bool>) -> Markup {
     let renewed = format!("renewed every {}", span(state.every_seconds));
     html! {
         div .keep {
@@ -130,7 +132,13 @@ fn keep_alive(state: &KeepAliveStatus) -> Markup {
                     p .note { (mark(Mark::Bad)) span { "The last round failed: " (error) } }
                 }
                 @if state.kept.is_empty() {
-                    p .dim { "No queue needs it: each one that holds work has a consumer." }
+                    p .dim {
+                        @match reachable {
+                            Some(true) => "No queue needs it: each one that holds work has a consumer.",
+                            Some(false) => "No queue was renewed in the last round.",
+                            None => "The first round follows the first reading.",
+                        }
+                    }
                 } @else {
                     p .dim {
                         (words::plural(length(&state.kept), "queue"))

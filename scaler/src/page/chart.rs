@@ -19,9 +19,20 @@ const LONGEST_GAP: u64 = 15;
 /// What one point counts.
 type Depth = fn(&DepthPoint) -> u64;
 
+/// How a run of readings is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// From reading to reading.
+    Line,
+    /// The same, closed along the time axis.
+    Area,
+    /// A reading without neighbours; with round caps a line of no length is a dot.
+    Dot,
+}
+
 /// The chart, with its legend in words.
 pub(super) fn depth(vhost: &str, points: &[DepthPoint]) -> Markup {
-    let Some(now) = points.last() else {
+    let Some(last) = points.last() else {
         return html! {
             p .dim .small { "Nothing to draw yet: the chart begins with the second reading." }
         };
@@ -31,8 +42,11 @@ pub(super) fn depth(vhost: &str, points: &[DepthPoint]) -> Markup {
         figure .chart {
             figcaption {
                 span { "Messages in task and other queues" }
-                span .key { (swatch("ready")) "ready " b { (count(now.ready)) } }
-                span .key { (swatch("unacked")) "in workers’ hands " b { (count(now.unacked)) } }
+                @if last.seconds_ago > LONGEST_GAP {
+                    span .late { "last read " (span(last.seconds_ago)) " ago" }
+                }
+                span .key { (swatch("ready")) "ready " b { (count(last.ready)) } }
+                span .key { (swatch("unacked")) "unacked " b { (count(last.unacked)) } }
             }
             div .plot {
                 div .y aria-hidden="true" {
@@ -75,31 +89,35 @@ impl Axes {
                 role="img" aria-label=(words) {
                 path .grid d={ "M0 0H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) } {}
                 path .grid .base d={ "M0 " (HEIGHT) "H" (WIDTH) } {}
-                path .under .ready d=(self.path(points, ready, true)) {}
-                path .line .ready d=(self.path(points, ready, false)) {}
-                path .line .unacked d=(self.path(points, unacked, false)) {}
+                path .under .ready d=(self.path(points, ready, Shape::Area)) {}
+                path .line .ready d=(self.path(points, ready, Shape::Line)) {}
+                path .line .unacked d=(self.path(points, unacked, Shape::Line)) {}
+                path .line .ready .dot d=(self.path(points, ready, Shape::Dot)) {}
+                path .line .unacked .dot d=(self.path(points, unacked, Shape::Dot)) {}
             }
         }
     }
 
     /// One stroke for each run of readings: where the broker was silent nothing is drawn.
-    fn path(&self, points: &[DepthPoint], depth: Depth, closed: bool) -> String {
+    fn path(&self, points: &[DepthPoint], depth: Depth, shape: Shape) -> String {
         let runs =
             points.chunk_by(|a, b| a.seconds_ago.saturating_sub(b.seconds_ago) <= LONGEST_GAP);
         let mut path = String::new();
         for run in runs {
             let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            if (run.len() == 1) != (shape == Shape::Dot) {
+                continue;
+            }
             let mut command = 'M';
             for point in run {
                 push(&mut path, command, self.x(point), self.y(depth(point)));
                 command = 'L';
             }
-            if closed {
+            if shape == Shape::Area {
                 push(&mut path, 'L', self.x(last), HEIGHT);
                 push(&mut path, 'L', self.x(first), HEIGHT);
                 path.push('Z');
-            } else if run.len() == 1 {
-                // With round caps a line of no length is a dot.
+            } else if shape == Shape::Dot {
                 path.push_str("h0");
             }
         }
@@ -120,7 +138,7 @@ impl Axes {
             let most = points.iter().map(depth).max().unwrap_or(0);
             let last = points.last().map_or(0, depth);
             format!(
-                "{name}: {} at first, {} at most, {} now",
+                "{name}: {} at first, {} at most, {} at last",
                 count(first),
                 count(most),
                 count(last)
@@ -130,7 +148,7 @@ impl Axes {
             "Depth of vhost {vhost} over the last {}. {}. {}.",
             span(self.window),
             told("Ready", |point| point.ready),
-            told("In workers’ hands", |point| point.unacked)
+            told("Unacked", |point| point.unacked)
         )
     }
 }
@@ -174,7 +192,7 @@ mod tests {
         let points = [point(60, 0, 0), point(58, 4, 0), point(20, 4, 0), point(18, 0, 0)];
         let axes = Axes::around(&points);
         assert_eq!((axes.window, axes.top), (60, 4));
-        let line = axes.path(&points, |point| point.ready, false);
+        let line = axes.path(&points, |point| point.ready, Shape::Line);
         assert_eq!(line, "M0.0 160.0L20.0 0.0M400.0 0.0L420.0 160.0");
     }
 
@@ -182,13 +200,14 @@ mod tests {
     fn one_reading_is_a_dot() {
         let points = [point(0, 1, 0)];
         let axes = Axes::around(&points);
-        assert_eq!(axes.path(&points, |point| point.ready, false), "M600.0 80.0h0");
+        assert_eq!(axes.path(&points, |point| point.ready, Shape::Dot), "M600.0 80.0h0");
+        assert_eq!(axes.path(&points, |point| point.ready, Shape::Line), "");
     }
 
     #[test]
     fn the_words_tell_what_the_lines_show() {
         let points = [point(50, 3, 0), point(45, 12, 2), point(40, 7, 4)];
         let words = Axes::around(&points).words("/", &points);
-        insta::assert_snapshot!(words, @"Depth of vhost / over the last 60 s. Ready: 3 at first, 12 at most, 7 now. In workers’ hands: 0 at first, 4 at most, 4 now.");
+        insta::assert_snapshot!(words, @"Depth of vhost / over the last 60 s. Ready: 3 at first, 12 at most, 7 at last. Unacked: 0 at first, 4 at most, 4 at last.");
     }
 }

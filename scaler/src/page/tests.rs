@@ -1,3 +1,4 @@
+use crate::local::{ChildStatus, LocalStatus};
 use crate::status::{
     Answer, BrokerStatus, DepthPoint, KeepAliveStatus, KeptQueue, RoleStatus, Status,
     TriggerStatus, VhostStatus,
@@ -193,6 +194,43 @@ fn names_and_errors_from_outside_are_text_wherever_they_stand() {
         assert!(!html.contains("<script>"), "{html}");
     }
     assert!(!fragment(&status).contains('\r'));
+}
+
+#[test]
+fn the_embedded_autoscaler_takes_the_place_of_keda() {
+    let mut status = status();
+    status.triggers.clear();
+    let child = ChildStatus {
+        number: 1,
+        pid: Some(4_711),
+        state: "busy",
+        since_seconds: 61,
+        restarts: 2,
+        crash_loop: true,
+        last_exit: Some(HOSTILE.into()),
+    };
+    let local = LocalStatus {
+        wanted: Some(7),
+        refused: None,
+        channels_error: Some("no permission".into()),
+        min: 1,
+        max: 4,
+        running: 1,
+        children: vec![child],
+    };
+    status.local = Some(local);
+    let said = words(&status);
+    assert!(said.contains("1 worker on this machine, 7 wanted."), "{said}");
+    assert!(said.contains("1 pid 4711 busy keeps ending early 61 s 2"), "{said}");
+    assert!(said.contains("not known, so all count as busy while any is: no permission"), "{said}");
+    assert!(!said.contains("KEDA has not asked"), "{said}");
+    assert!(document(&status).contains("<title>7 workers wanted"), "{said}");
+
+    let stuck = status.local.as_mut().unwrap();
+    (stuck.wanted, stuck.refused) = (None, Some("vhost `/` was not read yet".into()));
+    let said = words(&status);
+    assert!(said.contains("unknown workers wanted"), "{said}");
+    assert!(said.contains("There is no number to follow: 1 worker"), "{said}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn anchor(trigger: &TriggerStatus) -> String {
 fn empty() -> Markup {
     html! {
         div .panel .empty {
-            p { "KEDA has not asked for a number since this scaler started." }
+            p { "KEDA has not asked for a number lately." }
             p { "Point a ScaledObject here, and its triggers appear with their answers:" }
             pre tabindex="0" aria-label="Example of a trigger" { code { (EXAMPLE) } }
             p {
@@ -110,7 +110,7 @@ fn value(answer: &Answer) -> Markup {
     };
     html! {
         p .wanted { strong { (count(*workers)) } " " (if *workers == 1 { "worker" } else { "workers" }) " wanted" }
-        (load(*busy, *workers))
+        @if *workers > 0 { (load(*busy, *workers)) }
         dl .facts {
             div { dt { "messages" } dd { (count(*messages)) } }
             div { dt { "busy workers" } dd { (count(*busy)) } }
