@@ -126,7 +126,7 @@ impl<'a> Verdict<'a> {
     }
 
     fn is_bad(&self) -> bool {
-        let stuck = self.local.is_some_and(|local| local.refused.is_some());
+        let stuck = self.local.is_some_and(local::is_bad);
         stuck || !self.refused.is_empty() || !self.unreachable.is_empty()
     }
 

@@ -12,7 +12,7 @@ pub(super) fn section(local: &LocalStatus) -> Markup {
     html! {
         section aria-labelledby="local" {
             h2 #local { "Workers on this machine" }
-            article .panel .refused[refused] {
+            article .panel .card .refused[refused] {
                 p .wanted { strong { (known(local.wanted)) } " workers wanted" }
                 p .asked { (limits(local)) }
                 @if let Some(reason) = &local.refused {
@@ -34,8 +34,26 @@ pub(super) fn section(local: &LocalStatus) -> Markup {
     }
 }
 
+/// Whether a human should look.
+pub(super) fn is_bad(local: &LocalStatus) -> bool {
+    local.refused.is_some() || looping(local) > 0
+}
+
+fn looping(local: &LocalStatus) -> usize {
+    local.children.iter().filter(|child| child.crash_loop).count()
+}
+
 /// What the verdict says of it.
 pub(super) fn line(local: &LocalStatus) -> String {
+    let numbers = numbers(local);
+    match looping(local) {
+        0 => numbers,
+        1 => format!("{numbers} 1 of them keeps ending early."),
+        many => format!("{numbers} {many} of them keep ending early."),
+    }
+}
+
+fn numbers(local: &LocalStatus) -> String {
     let running = format!("{} on this machine", plural(local.running.into(), "worker"));
     match (local.wanted, &local.refused) {
         (_, Some(_)) => format!("There is no number to follow: {running} stay as they are."),

@@ -220,7 +220,10 @@ fn the_embedded_autoscaler_takes_the_place_of_keda() {
     };
     status.local = Some(local);
     let said = words(&status);
-    assert!(said.contains("1 worker on this machine, 7 wanted."), "{said}");
+    assert!(
+        said.contains("1 worker on this machine, 7 wanted. 1 of them keeps ending early."),
+        "{said}"
+    );
     assert!(said.contains("1 pid 4711 busy keeps ending early 61 s 2"), "{said}");
     assert!(said.contains("not known, so all count as busy while any is: no permission"), "{said}");
     assert!(!said.contains("KEDA has not asked"), "{said}");

@@ -1,9 +1,15 @@
 //! Tests over real servers; what must hold for the servers themselves before anything is measured with them.
 
 #[cfg(test)]
+mod double;
+#[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod guard;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod private_broker;
 #[cfg(test)]
