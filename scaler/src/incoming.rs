@@ -1,6 +1,8 @@
 //! Accepts connections for the gRPC server, plain or with TLS. What a peer does before it is a
 //! caller costs no other peer its turn.
 
+mod heard;
+
 use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 use crate::tls::Tls;
+use heard::Heard;
 
 /// A handshake takes two round trips; a peer that needs longer is none of ours.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -25,15 +28,15 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Connections as they come.
-pub fn plain(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    accepted(listener).map(|(connection, _)| Ok(connection))
+pub fn plain(listener: TcpListener) -> impl Stream<Item = io::Result<Heard<TcpStream>>> {
+    accepted(listener).map(|(connection, _)| Ok(Heard::new(connection)))
 }
 
 /// Connections whose handshake succeeded, each by the files as they were when it came.
 pub fn with_tls(
     listener: TcpListener,
     tls: Tls,
-) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> {
+) -> impl Stream<Item = io::Result<Heard<TlsStream<TcpStream>>>> {
     let mut complaints = Complaints::default();
     accepted(listener)
         .map(move |(connection, peer)| {
@@ -43,7 +46,7 @@ pub fn with_tls(
         .buffer_unordered(HANDSHAKES)
         .filter_map(move |(peer, outcome)| {
             let secured = outcome.map_err(|error| complaints.hear(peer, &error, clock::now()));
-            ready(secured.ok().map(Ok))
+            ready(secured.ok().map(|connection| Ok(Heard::new(connection))))
         })
 }
 
