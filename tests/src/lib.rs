@@ -11,6 +11,7 @@ pub mod harness;
 pub mod keda;
 pub mod ledger;
 pub mod management;
+pub mod management_double;
 pub mod poll;
 pub mod provision;
 pub mod rabbitmq;
