@@ -28,6 +28,7 @@ pub struct LiveDepth {
 
 /// A connection to one vhost of a broker. Needs no permission beyond access to the vhost
 /// (`configure` on the queues for RabbitMQ 4.2.6 and 4.3.0).
+#[derive(Debug)]
 pub struct BrokerConnection {
     endpoint: String,
     connection: Connection,

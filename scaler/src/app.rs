@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_admin::{Management, MetricsScrape};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,7 @@ use crate::local::{self, LocalOptions, LocalStatus};
 use crate::poller::Poller;
 use crate::source::{Source, chain};
 use crate::status::KeepAliveStatus;
+use crate::task_depths::TaskDepths;
 use crate::telemetry::Telemetry;
 use crate::telling::VERSION;
 use crate::tls::{Tls, TlsFiles};
@@ -118,9 +119,7 @@ async fn start(
         let address = broker.management.to_string();
         let state =
             Arc::new(BrokerState::new(broker.alias.clone(), address, keep_alive, tick.clone()));
-        let (poller, keeper) = readers(serve, broker, &state, &triggers)?;
-        tasks.spawn(ended(poller.run(shutdown.clone())));
-        tasks.spawn(ended(keeper.run(shutdown.clone())));
+        read(serve, broker, &state, &triggers, (&mut tasks, &shutdown))?;
         states.push(state);
     }
     let answers = Answers::new(states, triggers, serve.max_age, tick, local);
@@ -128,18 +127,25 @@ async fn start(
     Ok(Started { answers, tasks, shutdown })
 }
 
-/// What reads one broker: over HTTP for counts, over AMQP for leases.
-fn readers(
+/// Starts what reads one broker: over HTTP for counts, over AMQP for leases and fresh depths.
+fn read(
     serve: &ServeArgs,
     broker: &BrokerConfig,
     state: &Arc<BrokerState>,
     triggers: &Arc<Triggers>,
-) -> Result<(Arc<Poller>, Keeper)> {
+    (tasks, shutdown): (&mut JoinSet<Result<()>>, &CancellationToken),
+) -> Result<()> {
     let source = source(broker, serve.read_timeout)?;
     let poller = Poller::new(state.clone(), source, triggers.clone(), broker.home.clone());
-    let every = (!serve.no_keep_alive).then_some(serve.lease_interval);
-    let keeper = Keeper::new(state.clone(), broker.amqp.clone(), triggers.clone(), every);
-    Ok((Arc::new(poller), keeper))
+    tasks.spawn(ended(Arc::new(poller).run(shutdown.clone())));
+    let depths = TaskDepths::new(state.clone(), broker.amqp.clone());
+    tasks.spawn(ended(depths.run(shutdown.clone())));
+    if !serve.no_keep_alive {
+        let (endpoint, every) = (broker.amqp.clone(), serve.lease_interval);
+        let keeper = Keeper::new(state.clone(), endpoint, triggers.clone(), every);
+        tasks.spawn(ended(keeper.run(shutdown.clone())));
+    }
+    Ok(())
 }
 
 async fn ended(part: impl Future<Output = ()>) -> Result<()> {
@@ -197,21 +203,19 @@ impl Started {
     ) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
-            Some(ended) = self.tasks.join_next() => {
-                ended.context("a part of the scaler died")??;
-                bail!("a part of the scaler ended by itself");
-            }
-            Some(ended) = workers.join_next() => {
-                ended.context("the embedded autoscaler died")??;
-                bail!("the embedded autoscaler ended by itself");
-            }
-        }
+        let died = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            Some(ended) = self.tasks.join_next() => Some(died("a part of the scaler", ended)),
+            Some(ended) = workers.join_next() => Some(died("the embedded autoscaler", ended)),
+        };
+        tracing::info!("ending");
         stop.cancel();
         while let Some(ended) = workers.join_next().await {
             ended.context("the embedded autoscaler died")??;
+        }
+        if let Some(error) = died {
+            return Err(error);
         }
         self.end(grace).await
     }
@@ -230,6 +234,15 @@ impl Started {
         }
         tracing::warn!("some peers did not close within {} s", grace.as_secs());
         Ok(())
+    }
+}
+
+/// Nothing ends by itself: why something did.
+fn died(what: &'static str, ended: Result<Result<()>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow!("{what} ended by itself"),
+        Ok(Err(error)) => error.context(format!("{what} failed")),
+        Err(error) => anyhow::Error::from(error).context(format!("{what} died")),
     }
 }
 

@@ -114,7 +114,7 @@ pub struct ServeArgs {
     pub max_age: Duration,
     /// Between two renewals of the leases of queues that hold work and have no consumer; well
     /// below the queues' `x-expires`, which paladin sets to 30 minutes.
-    #[arg(long, env = "ZERO_SCALER_LEASE_INTERVAL", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ZERO_SCALER_LEASE_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub lease_interval: Duration,
     /// Let queues without a consumer expire with the work they hold.
     #[arg(long, env = "ZERO_SCALER_NO_KEEP_ALIVE")]

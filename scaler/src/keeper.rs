@@ -1,47 +1,44 @@
-//! Over AMQP: keeps queues that hold work from expiring, and asks task queues for fresh depths.
+//! Keeps queues that hold work from expiring.
 //!
 //! Every paladin queue is declared with a lease of 30 minutes (`x-expires`). Without a consumer it
 //! is deleted with its tasks when the lease runs out, even if full: a backlog that waits that long
-//! for a node would be lost. A passive declare renews the lease; an HTTP read does not.
+//! for a node would be lost. A passive declare over AMQP renews the lease; an HTTP read does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{
-    BrokerConnection, Endpoint, Error, Lease, QueueKind, QueueName, QueueRole, VhostName, classify,
-    task_queue_names,
-};
+use amqp_admin::{Endpoint, Error, QueueKind, QueueName, QueueRole, VhostName};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker_state::BrokerState;
 use crate::clock;
-use crate::pace;
-use crate::snapshot::{Orphans, Snapshot, Touched};
+use crate::sessions::Sessions;
+use crate::snapshot::{Orphans, Snapshot};
 use crate::source::chain;
 use crate::status::KeptQueue;
 use crate::triggers::{Known, Triggers};
 
-/// Bounds a connect and each call.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two looks at whether a renewal is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure, before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// A connection that was not needed for so long is closed.
-const IDLE: Duration = Duration::from_secs(120);
+
+/// A queue of a vhost.
+type Place = (VhostName, QueueName);
 
 /// The keeper of one broker.
+#[derive(Debug)]
 pub struct Keeper {
     state: Arc<BrokerState>,
-    endpoint: Endpoint,
+    sessions: Sessions,
     triggers: Arc<Triggers>,
-    /// Between two renewals; `None`: leases are not renewed.
-    every: Option<Duration>,
-    connections: BTreeMap<VhostName, Connected>,
-}
-
-struct Connected {
-    connection: BrokerConnection,
-    used: Instant,
+    /// Between two renewals of one lease.
+    every: Duration,
+    /// When each lease was renewed, and what was found.
+    renewed: BTreeMap<Place, (Instant, Option<KeptQueue>)>,
+    /// How many triggers and vhosts were known at the last round.
+    seen: (usize, usize),
 }
 
 impl Keeper {
@@ -51,150 +48,85 @@ impl Keeper {
         state: Arc<BrokerState>,
         endpoint: Endpoint,
         triggers: Arc<Triggers>,
-        every: Option<Duration>,
+        every: Duration,
     ) -> Self {
-        Self { state, endpoint, triggers, every, connections: BTreeMap::new() }
+        let sessions = Sessions::new(endpoint);
+        Self { state, sessions, triggers, every, renewed: BTreeMap::new(), seen: (0, 0) }
     }
 
     /// Runs until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut renewed: Option<Instant> = None;
+        let mut last: Option<Instant> = None;
         loop {
             let now = clock::now();
-            let due = self
-                .every
-                .is_some_and(|every| renewed.is_none_or(|at| now.duration_since(at) >= every));
-            let outcome = self.round(due).await;
-            if due && outcome.is_ok() {
-                renewed = Some(now);
+            let mut pause = LOOK_EVERY;
+            if last.is_none_or(|last| now.duration_since(last) >= self.every) || self.has_grown() {
+                let outcome = self.round(now).await;
+                last = outcome.is_ok().then_some(now);
+                pause = if outcome.is_ok() { LOOK_EVERY } else { RETRY_AFTER };
+                self.note(outcome);
             }
-            let pause = if self.note(outcome) { pace::FRESH } else { RETRY_AFTER };
-            self.close_idle().await;
+            self.sessions.close_idle().await;
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        for (_, connected) in std::mem::take(&mut self.connections) {
-            connected.connection.close().await;
-        }
+        self.sessions.close().await;
     }
 
-    async fn round(&mut self, renew: bool) -> Result<(), Error> {
-        let snapshot = self.state.snapshot();
-        for vhost in snapshot.vhosts.keys() {
-            if wants_fresh_depths(&snapshot, vhost) {
-                self.refresh(&snapshot, vhost).await?;
-            }
-        }
-        if renew {
-            self.renew(&snapshot).await?;
-        }
-        Ok(())
+    /// A lease may have run down while nobody asked for its queue: what is new is looked at now.
+    fn has_grown(&mut self) -> bool {
+        let before = self.seen;
+        self.seen = (self.triggers.all().len(), self.state.snapshot().vhosts.len());
+        self.seen.0 > before.0 || self.seen.1 > before.1
     }
 
-    /// Asks the task queues for their depths, also those the reading does not list yet.
-    async fn refresh(&mut self, snapshot: &Snapshot, vhost: &VhostName) -> Result<(), Error> {
-        for name in task_queue_names().filter_map(|name| QueueName::new(name).ok()) {
-            let role = classify(&name, Lease::Unknown);
-            let depth = self.touch(vhost, &name).await?;
-            let key = (vhost.clone(), name);
-            let before = snapshot.touched.get(&key).map(|touched| touched.depth);
-            if depth.is_none() && before.is_none() {
-                continue;
-            }
-            let at = clock::now();
-            self.state.update(|snapshot| match depth {
-                Some(depth) => drop(snapshot.touched.insert(key, Touched { depth, at, role })),
-                None => drop(snapshot.touched.remove(&key)),
-            });
-        }
-        Ok(())
-    }
-
-    /// Renews the lease of every queue that some trigger counts and that holds waiting messages.
-    async fn renew(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        let known = self.triggers.all();
-        let known: Vec<_> =
-            known.into_iter().filter(|known| known.trigger.broker == self.state.alias).collect();
-        let mut kept = Vec::new();
-        for (vhost, queue) in waiting(snapshot, &known) {
-            let Some(depth) = self.touch(&vhost, &queue).await? else { continue };
-            if depth.consumers == 0 && depth.ready > 0 {
-                kept.push(KeptQueue {
-                    vhost: vhost.to_string(),
-                    queue: queue.to_string(),
-                    ready: depth.ready,
-                });
+    /// Renews the leases that were not renewed lately, of queues that some trigger counts and
+    /// that hold waiting messages.
+    async fn round(&mut self, now: Instant) -> Result<(), Error> {
+        let mut known = self.triggers.all();
+        known.retain(|known| known.trigger.broker == self.state.alias);
+        let waiting = waiting(&self.state.snapshot(), &known);
+        self.renewed.retain(|place, _| waiting.contains(place));
+        for place in waiting {
+            let fresh = |(at, _): &(Instant, _)| now.saturating_duration_since(*at) < self.every;
+            if !self.renewed.get(&place).is_some_and(fresh) {
+                let kept = self.renew(&place).await?;
+                self.renewed.insert(place, (now, kept));
             }
         }
+        let kept = self.renewed.values().filter_map(|(_, kept)| kept.clone()).collect();
         self.state.with_keep_alive(|keep_alive| keep_alive.kept = kept);
         Ok(())
     }
 
-    async fn touch(
-        &mut self,
-        vhost: &VhostName,
-        queue: &QueueName,
-    ) -> Result<Option<amqp_admin::LiveDepth>, Error> {
-        if !self.connections.contains_key(vhost) {
-            let connection = BrokerConnection::connect(&self.endpoint, vhost, TIMEOUT).await?;
-            self.connections.insert(vhost.clone(), Connected { connection, used: clock::now() });
-        }
-        let Some(connected) = self.connections.get_mut(vhost) else { return Ok(None) };
-        connected.used = clock::now();
-        let outcome = connected.connection.touch(queue).await;
-        if outcome.is_err() {
-            self.connections.remove(vhost);
-        }
-        outcome
+    /// `None`: the queue needs no keeping, it has a consumer, or nothing waits in it any more.
+    async fn renew(&mut self, (vhost, queue): &Place) -> Result<Option<KeptQueue>, Error> {
+        let depth = self.sessions.touch(vhost, queue).await?;
+        let needy = depth.filter(|depth| depth.consumers == 0 && depth.ready > 0);
+        let (vhost, queue) = (vhost.to_string(), queue.to_string());
+        Ok(needy.map(|depth| KeptQueue { vhost, queue, ready: depth.ready }))
     }
 
-    /// Tells what happened, once for each change; `false`: it failed.
-    fn note(&self, outcome: Result<(), Error>) -> bool {
+    /// Tells what happened, once for each change.
+    fn note(&self, outcome: Result<(), Error>) {
         let error = outcome.err().map(|error| chain(&error));
-        let worked = error.is_none();
-        let before = self
-            .state
-            .with_keep_alive(|keep_alive| std::mem::replace(&mut keep_alive.error, error.clone()));
+        let failed = error.clone();
+        let before = self.state.with_keep_alive(|told| std::mem::replace(&mut told.error, failed));
+        let alias = &self.state.alias;
         match (before, error) {
             (None, Some(error)) => {
-                // Fresh depths of task queues must not outlive the connection they came by.
-                self.state.update(|snapshot| snapshot.touched.clear());
-                tracing::warn!(broker = %self.state.alias, %error, "cannot keep queues alive over AMQP; they expire after 30 minutes without a consumer");
+                tracing::warn!(broker = %alias, %error, "cannot keep queues alive over AMQP; they expire after 30 minutes without a consumer");
             }
-            (Some(_), None) => {
-                tracing::info!(broker = %self.state.alias, "queues are kept alive again");
-            }
+            (Some(_), None) => tracing::info!(broker = %alias, "queues are kept alive again"),
             (None, None) | (Some(_), Some(_)) => {}
         }
-        worked
     }
-
-    async fn close_idle(&mut self) {
-        let now = clock::now();
-        let idle = |connected: &Connected| now.duration_since(connected.used) > IDLE;
-        let vhosts = self.connections.iter().filter(|(_, connected)| idle(connected));
-        let vhosts: Vec<_> = vhosts.map(|(vhost, _)| vhost.clone()).collect();
-        for vhost in vhosts {
-            if let Some(connected) = self.connections.remove(&vhost) {
-                connected.connection.close().await;
-            }
-        }
-    }
-}
-
-/// Where the whole reading lags, task queues are asked one by one. Orphaned tasks are not: asking
-/// would keep them from expiring.
-fn wants_fresh_depths(snapshot: &Snapshot, vhost: &VhostName) -> bool {
-    snapshot.vhosts.get(vhost).is_some_and(|reading| {
-        pace::asks_task_queues(reading.source, reading.queues.len())
-            && !matches!(reading.orphans, Orphans::Certain { .. })
-    })
 }
 
 /// PURE: the queues whose lease matters: counted by a trigger, with messages waiting, not orphaned.
-fn waiting(snapshot: &Snapshot, known: &[Arc<Known>]) -> BTreeSet<(VhostName, QueueName)> {
+fn waiting(snapshot: &Snapshot, known: &[Arc<Known>]) -> BTreeSet<Place> {
     let mut waiting = BTreeSet::new();
     for (vhost, reading) in &snapshot.vhosts {
         let abandoned = matches!(reading.orphans, Orphans::Certain { .. });

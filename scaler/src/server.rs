@@ -101,7 +101,7 @@ async fn tell(health: &HealthReporter, answers: &Answers, shutdown: &Cancellatio
             tokio::time::sleep(READINESS_EVERY).await;
         }
         health.set_service_status(SERVICE, ServingStatus::Serving).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
@@ -114,7 +114,7 @@ async fn tell(health: &HealthReporter, answers: &Answers, shutdown: &Cancellatio
     for name in ["", SERVICE] {
         health.clone().clear_service_status(name).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn follow(tls: Option<&Tls>) {

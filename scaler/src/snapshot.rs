@@ -184,8 +184,11 @@ mod tests {
             VhostReading { taken_at, source, queues: read.into(), orphans: Orphans::None };
         snapshot.vhosts.insert(vhost.clone(), reading);
         if let Some((depth, before)) = touched {
-            let touched =
-                Touched { depth, at: taken_at - before, role: QueueRole::Task(Pool::All) };
+            let touched = Touched {
+                depth,
+                at: taken_at.checked_sub(before).unwrap(),
+                role: QueueRole::Task(Pool::All),
+            };
             snapshot
                 .touched
                 .insert((vhost, QueueName::new("task-ipc-routing-key").unwrap()), touched);
@@ -196,7 +199,7 @@ mod tests {
     fn counts(snapshot: &Snapshot) -> Vec<(u64, u64)> {
         let mut counts = Vec::new();
         assert!(snapshot.each_queue(&VhostName::default(), |queue| {
-            counts.push(queue.reading.both().unwrap())
+            counts.push(queue.reading.both().unwrap());
         }));
         counts
     }

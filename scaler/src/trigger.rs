@@ -397,7 +397,7 @@ mod tests {
         assert!(message.contains("`queues`") && message.contains("unclosed group"), "{message}");
         assert!(refusal("excludeQueues", "[").contains("`excludeQueues`"));
         assert!(refusal("queues", "a)|(?:b").contains("unopened group"));
-        assert!(refusal("queues", &"(a{1000}){1000}").contains("`queues`"));
+        assert!(refusal("queues", "(a{1000}){1000}").contains("`queues`"));
     }
 
     #[test]

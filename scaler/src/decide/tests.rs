@@ -138,7 +138,7 @@ fn a_missing_count_is_refused_and_names_the_queue() {
 #[test]
 fn a_missing_count_of_a_queue_that_does_not_count_does_no_harm() {
     let silent = queue("proof-7", QueueRole::Other, Reading::default());
-    assert_eq!(answer(&[("excludeQueues", "proof-.*")], &[tasks(1, 0), silent]).value, 1.0);
+    assert_eq!(answer(&[("excludeQueues", "proof-.*")], &[tasks(1, 0), silent]).workers, 1);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn all_vhosts_are_refused_until_the_list_is_known_and_each_was_read() {
     let ask = |snapshot: &Snapshot| decide(&all, snapshot, &ServiceRate::default());
     assert!(matches!(ask(&snapshot), Err(Refusal::NoVhosts { .. })));
     snapshot.visible = Some(vec![VhostName::default()]);
-    assert_eq!(ask(&snapshot).unwrap().value, 1.0);
+    assert_eq!(ask(&snapshot).unwrap().workers, 1);
     snapshot.visible = Some(vec![VhostName::default(), VhostName::new("other").unwrap()]);
     assert!(matches!(ask(&snapshot), Err(Refusal::NeverRead { .. })));
 }

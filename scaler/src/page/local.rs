@@ -76,7 +76,6 @@ fn children(children: &[ChildStatus]) -> Markup {
                     tr {
                         th scope="col" { "worker" } th scope="col" { "state" }
                         th scope="col" .num { "for" } th scope="col" .num { "restarts" }
-                        th scope="col" { "last end" }
                     }
                 }
                 tbody { @for child in children { (self::child(child)) } }
@@ -95,10 +94,10 @@ fn child(child: &ChildStatus) -> Markup {
             td {
                 (child.state)
                 @if child.crash_loop { " " span .unknown { "keeps ending early" } }
+                @if let Some(end) = &child.last_exit { p .dim .small { "before: " (end) } }
             }
             td .num { (span(child.since_seconds)) }
             td .num { (child.restarts) }
-            td .dim { (child.last_exit.as_deref().unwrap_or("–")) }
         }
     }
 }

@@ -224,7 +224,7 @@ fn the_embedded_autoscaler_takes_the_place_of_keda() {
         said.contains("1 worker on this machine, 7 wanted. 1 of them keeps ending early."),
         "{said}"
     );
-    assert!(said.contains("1 pid 4711 busy keeps ending early 61 s 2"), "{said}");
+    assert!(said.contains("1 pid 4711 busy keeps ending early before: "), "{said}");
     assert!(said.contains("not known, so all count as busy while any is: no permission"), "{said}");
     assert!(!said.contains("KEDA has not asked"), "{said}");
     assert!(document(&status).contains("<title>7 workers wanted"), "{said}");
