@@ -1,0 +1,77 @@
+//! Measures what the scaler costs a real broker and how fresh it is, side by side with what KEDA's
+//! built-in RabbitMQ scaler sends, in one run. Writes the table and the plots to a folder.
+
+mod calls;
+mod freshness;
+mod minute;
+mod plot;
+mod report;
+mod rpc;
+mod scene;
+mod stats;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+use report::{Report, Scale};
+use scene::Scene;
+
+/// Measures the scaler against a private RabbitMQ node.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where the table and the plots go.
+    #[arg(long, default_value = "docs/benchmarks")]
+    out: PathBuf,
+    /// Numbers of queues to measure at.
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 10_000])]
+    queues: Vec<usize>,
+    /// Seconds of each window in which the broker's CPU is counted.
+    #[arg(long, default_value_t = 60)]
+    window: u64,
+    /// Publishes timed for each kind of queue.
+    #[arg(long, default_value_t = 40)]
+    publishes: usize,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;
+    let mut scales = Vec::new();
+    for queues in &options.queues {
+        say(&format!("== {queues} queues"));
+        scales.push(Box::pin(measure(*queues, &options)).await?);
+    }
+    let report = Report { scales, window: options.window, publishes: options.publishes };
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make `{}`", options.out.display()))?;
+    report.write(&options.out)?;
+    say(&format!("written to {}", options.out.display()));
+    Ok(())
+}
+
+async fn measure(queues: usize, options: &Options) -> anyhow::Result<Scale> {
+    let mut scene = Scene::new(queues).await?;
+    let window = Duration::from_secs(options.window);
+    say("reads of the broker, one by one");
+    let calls = calls::measure(&scene).await?;
+    say("broker CPU by the minute");
+    let minutes = Box::pin(minute::measure(&mut scene, window)).await?;
+    say("publish to GetMetrics");
+    let freshness = freshness::measure(&scene, options.publishes).await?;
+    say("GetMetrics against a no-op call");
+    let rpc = rpc::measure(&scene).await?;
+    let push = freshness::push(&scene, options.publishes).await?;
+    Ok(Scale { queues, calls, minutes, freshness, push, rpc, memory: scene.memory()? })
+}
+
+/// Progress, for whoever waits.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,108 @@
+//! The broker's CPU by the minute: alone, under KEDA's built-in scaler, under ours.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::calls::keda_path;
+use crate::scene::{Scene, object};
+
+/// KEDA polls every 30 s and the HPA asks every 15 s: six reads a minute for one ScaledObject.
+const KEDA_EVERY: Duration = Duration::from_secs(10);
+/// Until the scaler has found its pace and the broker has digested what came before.
+const SETTLE: Duration = Duration::from_secs(15);
+/// Many ScaledObjects on one broker.
+const MANY: usize = 100;
+
+/// Broker CPU seconds in a minute; the first is part of all others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Minutes {
+    /// Nobody asks.
+    pub(crate) alone: f64,
+    /// KEDA's `useRegex` request with pages of 500, above `alone`.
+    pub(crate) keda: f64,
+    /// Our scaler with one ScaledObject, nothing changing, above `alone`.
+    pub(crate) one: f64,
+    /// Our scaler with 100 ScaledObjects, nothing changing, above `alone`.
+    pub(crate) many: f64,
+    /// Our scaler with one ScaledObject while counts change all the time, above `churn`.
+    pub(crate) changing: f64,
+}
+
+/// Measures each in a window of its own, one after the other.
+pub(crate) async fn measure(scene: &mut Scene, window: Duration) -> Result<Minutes> {
+    scene.stop_scaler();
+    sleep(SETTLE).await;
+    let alone = burnt(scene, window, sleep(window)).await?;
+    let keda = burnt(scene, window, ask_like_keda(scene, window)).await?;
+    let churn = burnt(scene, window, change(scene, window)).await?;
+    scene.start_scaler()?;
+    let changing = async { tokio::join!(change(scene, window), serve(scene, 1, window)).1 };
+    let changing = Box::pin(settled(scene, window, changing)).await?;
+    // Long enough without a change for the scaler to slow down.
+    sleep(3 * SETTLE).await;
+    let one = settled(scene, window, serve(scene, 1, window)).await?;
+    let many = settled(scene, window, serve(scene, MANY, window)).await?;
+    Ok(Minutes {
+        alone,
+        keda: keda - alone,
+        one: one - alone,
+        many: many - alone,
+        changing: changing - churn,
+    })
+}
+
+async fn settled<T>(scene: &Scene, window: Duration, work: impl Future<Output = T>) -> Result<f64> {
+    serve(scene, 1, SETTLE).await?;
+    burnt(scene, window, work).await
+}
+
+/// CPU seconds a minute while `work` goes on.
+async fn burnt<T>(scene: &Scene, window: Duration, work: impl Future<Output = T>) -> Result<f64> {
+    let before = scene.broker.cpu_time()?;
+    let started = Instant::now();
+    let end = started + window;
+    tokio::join!(work, sleep_until(end));
+    let burnt = scene.broker.cpu_time()?.saturating_sub(before).as_secs_f64();
+    Ok(burnt * 60.0 / started.elapsed().as_secs_f64())
+}
+
+async fn ask_like_keda(scene: &Scene, window: Duration) -> Result<()> {
+    let end = Instant::now() + window;
+    while Instant::now() < end {
+        let next = Instant::now() + KEDA_EVERY;
+        scene.broker.access().management().get(&keda_path(500))?;
+        sleep_until(next).await;
+    }
+    Ok(())
+}
+
+/// KEDA's calls for so many ScaledObjects, spread over its interval.
+async fn serve(scene: &Scene, objects: usize, window: Duration) -> Result<()> {
+    let keda = scene.keda().await?;
+    let end = Instant::now() + window;
+    let step = KEDA_EVERY / u32::try_from(objects)?;
+    for number in (0..objects).cycle() {
+        if Instant::now() >= end {
+            break;
+        }
+        let next = Instant::now() + step;
+        keda.poll(&object(number)).await?;
+        sleep_until(next).await;
+    }
+    Ok(())
+}
+
+/// A message to another queue every half second.
+async fn change(scene: &Scene, window: Duration) -> Result<()> {
+    let end = Instant::now() + window;
+    for name in scene.names.iter().cycle() {
+        if Instant::now() >= end {
+            break;
+        }
+        scene.amqp.publish(name, 1).await?;
+        sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
