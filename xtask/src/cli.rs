@@ -1,8 +1,10 @@
 //! The command line; each command is a file of its own.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
-use crate::{lint, test};
+use crate::{demo, lint, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -14,6 +16,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The whole product at work on this machine, with a stand-in prover.
+    Demo(demo::Args),
     /// Format, lints, documentation, licences and the rules of the house.
     Lint,
     /// Every test, against a real broker of its own.
@@ -21,11 +25,13 @@ enum Command {
 }
 
 /// Does what the command line says.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Lint => lint::run(),
-        Command::Test(args) => test::run(&args),
+        Command::Demo(args) => return demo::run(&args),
+        Command::Lint => lint::run()?,
+        Command::Test(args) => test::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

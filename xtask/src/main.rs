@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the one door to every developer command.
 
 mod cli;
+mod demo;
 mod lint;
 mod rules;
 mod shell;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             shell::say(&format!("\nFAILED: {error:#}"));
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! Running commands where the user can see which, how long they took, and how they failed.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +14,11 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Writes as it is, at once: for what is drawn over.
+pub(crate) fn write(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Names the next step.
 pub(crate) fn step(name: &str) {
     say(&format!("\n== {name}"));
@@ -23,7 +29,17 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(args).current_dir(root());
+    // What cargo told us of this very package: seen by build scripts, it would have packages built
+    // anew that a cargo from a shell has built.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The repository's root: the folder above this package.
@@ -74,7 +90,7 @@ pub(crate) fn target_dir() -> anyhow::Result<PathBuf> {
 }
 
 /// The command as one would type it, the program without its folder.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     let words = std::iter::once(name).chain(command.get_args());

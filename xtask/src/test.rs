@@ -122,7 +122,8 @@ fn verdict(summary: Summary, strict: bool, everything: bool) -> anyhow::Result<(
     Ok(())
 }
 
-fn stand_in(act: &str, manifest: &Path, target: &Path) -> Command {
+/// Cargo on a stand-in prover, which is a workspace of its own.
+pub(crate) fn stand_in(act: &str, manifest: &Path, target: &Path) -> Command {
     let mut command = shell::cargo(&[act, "--locked", "--manifest-path"]);
     command.arg(manifest).arg("--target-dir").arg(target.join("stand-in"));
     command
