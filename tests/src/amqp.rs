@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
@@ -12,6 +13,8 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer
 
 /// The lease of every paladin queue, in milliseconds.
 pub const PALADIN_EXPIRES_MS: i32 = 1_800_000;
+/// A broker declares on several channels at once.
+const CHANNELS: usize = 8;
 /// As large as a small task.
 const BODY: &[u8] = &[7; 200];
 
@@ -59,18 +62,26 @@ impl Amqp {
         declared.map(drop).with_context(|| format!("declare the queue `{name}`"))
     }
 
-    /// Declares many paladin queues without waiting for each one's answer.
+    /// Declares many paladin queues without waiting for each one's answer, on several channels.
     pub async fn many_paladin_queues(&self, names: &[String]) -> anyhow::Result<()> {
+        let shares = names.chunks(names.len().div_ceil(CHANNELS).max(1));
+        try_join_all(shares.map(|share| self.share_of_paladin_queues(share))).await?;
+        Ok(())
+    }
+
+    async fn share_of_paladin_queues(&self, names: &[String]) -> anyhow::Result<()> {
         let lease = table(&[("x-expires", AMQPValue::LongInt(PALADIN_EXPIRES_MS))]);
         let options = QueueDeclareOptions { nowait: true, ..QueueDeclareOptions::default() };
+        let channel = self.new_channel().await?;
         for name in names {
-            self.channel.queue_declare(name.as_str().into(), options, lease.clone()).await?;
+            channel.queue_declare(name.as_str().into(), options, lease.clone()).await?;
         }
         // Answers come in order: when the last queue is there, all are.
-        match names.last() {
-            None => Ok(()),
-            Some(last) => self.paladin_queue(last).await,
+        if let Some(last) = names.last() {
+            let options = QueueDeclareOptions::default();
+            channel.queue_declare(last.as_str().into(), options, lease).await?;
         }
+        Ok(channel.close(200, "done".into()).await?)
     }
 
     /// Publishes messages to a queue; when this returns, they are in it.

@@ -23,7 +23,7 @@ async fn a_scaler_is_started_asked_as_keda_asks_and_ended() {
     let polled = keda.poll(&object).await.unwrap();
     assert!(polled.active);
     assert_eq!((polled.value.whole, polled.value.float), (3, 3.0));
-    assert_eq!(polled.replicas_since_2_17(), 3.0);
+    assert_eq!(polled.replicas_since_2_17().to_string(), "3");
     assert_eq!(scaler.status().unwrap()["brokers"][0]["reachable"], true);
     assert_eq!(scaler.get("/nowhere").unwrap().0, 404);
 

@@ -1,6 +1,8 @@
 //! Tests over real servers; what must hold for the servers themselves before anything is measured with them.
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod double;
 #[cfg(test)]
 mod driver;
