@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo, lint, test};
+use crate::{bench, demo, lint, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -16,6 +16,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure the scaler beside KEDA's built-in one; writes docs/benchmarks.
+    Bench(bench::Args),
     /// The whole product at work on this machine, with a stand-in prover.
     Demo(demo::Args),
     /// Format, lints, documentation, licences and the rules of the house.
@@ -27,6 +29,7 @@ enum Command {
 /// Does what the command line says.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args)?,
         Command::Demo(args) => return demo::run(&args),
         Command::Lint => lint::run()?,
         Command::Test(args) => test::run(&args)?,

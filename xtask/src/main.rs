@@ -1,5 +1,6 @@
 //! `cargo xtask …`: the one door to every developer command.
 
+mod bench;
 mod cli;
 mod demo;
 mod lint;
