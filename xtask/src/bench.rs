@@ -23,9 +23,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     shell::say(PLAN);
     provision::ensure_rabbitmq(&mut |line: &str| shell::say(line))?;
-    let packages = ["--package", "scaler", "--package", "tests", "--features", "tests/bench"];
-    let build = ["build", "--release", "--locked"].into_iter().chain(packages);
-    shell::run(&mut shell::cargo(&build.collect::<Vec<_>>()))?;
+    let packages = ["--package", "scaler", "--package", "tests", "--features", "bench"];
+    let build = ["build", "--release", "--locked", "--bin", "zero-scaler", "--bin", "zero-bench"];
+    shell::run(&mut shell::cargo(&[&build[..], &packages[..]].concat()))?;
     let binaries = shell::target_dir()?.join("release");
     let mut bench = std::process::Command::new(binaries.join("zero-bench"));
     bench.args(&args.passed_through).current_dir(shell::root()).env(env::BIN_DIR, binaries);
