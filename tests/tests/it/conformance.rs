@@ -13,6 +13,7 @@ mod contract;
 mod fixed;
 mod grpc_tls;
 mod leases;
+mod list;
 mod numbers;
 mod operations;
 mod outage;
