@@ -203,6 +203,10 @@ impl Poller {
             }
             snapshot.failures.insert(follow.vhost.clone(), cause);
         });
+        if error.is_not_found() {
+            // Under `*` the list of vhosts is out of date.
+            self.state.wake.notify_one();
+        }
         if follow.failures > 5 { RETRY_SLOWLY } else { RETRY_AFTER }
     }
 

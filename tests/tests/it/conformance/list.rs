@@ -39,8 +39,8 @@ fn the_list_names_tests_that_are_there_and_every_line_has_one() {
     let quoted: BTreeSet<_> = list.split('`').skip(1).step_by(2).collect();
     let pointers =
         quoted.iter().filter(|words| words.contains("::") && !words.starts_with("scaler::"));
-    let lost: Vec<_> = pointers.filter(|name| !held_by.contains(**name)).collect();
-    assert!(lost.is_empty(), "the list names tests that are not there: {lost:?}");
+    let missing: Vec<_> = pointers.filter(|name| !held_by.contains(**name)).collect();
+    assert!(missing.is_empty(), "the list names tests that are not there: {missing:?}");
 
     for number in 1..=41 {
         let line = list.lines().find(|line| line.starts_with(&format!("| {number} |")));
