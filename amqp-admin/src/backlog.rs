@@ -186,14 +186,7 @@ mod tests {
     use crate::queue::Reading;
 
     fn queue(name: &str, role: QueueRole, reading: Reading) -> Queue {
-        Queue {
-            name: QueueName::new(name).unwrap(),
-            role,
-            kind: QueueKind::Classic,
-            state: QueueState::Up,
-            exclusive: false,
-            reading,
-        }
+        Queue::classic(QueueName::new(name).unwrap(), role, reading)
     }
 
     fn everything() -> Selector {

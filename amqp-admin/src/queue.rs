@@ -123,6 +123,13 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// A classic queue that can answer and that any worker can take from.
+    #[must_use]
+    pub fn classic(name: QueueName, role: QueueRole, reading: Reading) -> Self {
+        let (kind, state) = (QueueKind::Classic, QueueState::Up);
+        Self { name, role, kind, state, exclusive: false, reading }
+    }
+
     /// True if it certainly holds messages, ready or unacked.
     #[must_use]
     pub fn holds_work(&self) -> bool {

@@ -155,20 +155,13 @@ fn waiting(snapshot: &Snapshot, known: &[Arc<Known>]) -> BTreeSet<Place> {
 
 #[cfg(test)]
 mod tests {
-    use amqp_admin::{Pool, Queue, QueueState, Reading};
+    use amqp_admin::{Pool, Queue, Reading};
 
     use super::*;
     use crate::snapshot::{SourceKind, VhostReading};
 
     fn queue(name: &str, role: QueueRole, ready: u64) -> Queue {
-        Queue {
-            name: QueueName::new(name).unwrap(),
-            role,
-            kind: QueueKind::Classic,
-            state: QueueState::Up,
-            exclusive: false,
-            reading: Reading::known(ready, 0),
-        }
+        Queue::classic(QueueName::new(name).unwrap(), role, Reading::known(ready, 0))
     }
 
     fn names(orphans: Orphans, metadata: &[(&str, &str)]) -> Vec<String> {

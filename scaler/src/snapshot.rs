@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{
-    LiveDepth, Queue, QueueKind, QueueName, QueueRole, QueueState, Reading, VhostName,
-};
+use amqp_admin::{LiveDepth, Queue, QueueName, QueueRole, Reading, VhostName};
 
 /// Where a vhost's counts came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +142,7 @@ fn merged(queue: &Queue, live: LiveDepth) -> Queue {
 
 /// A queue the reading does not list yet.
 fn young_queue(name: &QueueName, touched: &Touched) -> Queue {
-    Queue {
-        name: name.clone(),
-        role: touched.role,
-        kind: QueueKind::Classic,
-        state: QueueState::Up,
-        exclusive: false,
-        reading: Reading::known(touched.depth.ready, 0),
-    }
+    Queue::classic(name.clone(), touched.role, Reading::known(touched.depth.ready, 0))
 }
 
 #[cfg(test)]
@@ -162,14 +153,8 @@ mod tests {
     use crate::clock;
 
     fn task_queue(ready: u64, unacked: u64) -> Queue {
-        Queue {
-            name: QueueName::new("task-ipc-routing-key").unwrap(),
-            role: QueueRole::Task(Pool::All),
-            kind: QueueKind::Classic,
-            state: QueueState::Up,
-            exclusive: false,
-            reading: Reading::known(ready, unacked),
-        }
+        let name = QueueName::new("task-ipc-routing-key").unwrap();
+        Queue::classic(name, QueueRole::Task(Pool::All), Reading::known(ready, unacked))
     }
 
     fn snapshot(

@@ -177,7 +177,10 @@ impl<'a> Metadata<'a> {
         };
         // Tried alone first: wrapping could make sense of a stray parenthesis.
         let built = Regex::new(text).and_then(|_| {
-            RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES).build()
+            RegexBuilder::new(&format!("^(?:{text})$"))
+                .size_limit(REGEX_BYTES)
+                .dfa_size_limit(REGEX_BYTES)
+                .build()
         });
         match built {
             Ok(regex) => Ok(Some(regex)),

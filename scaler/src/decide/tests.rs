@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use amqp_admin::{Pool, Queue, QueueKind, QueueName, QueueRole, QueueState, Reading};
+use amqp_admin::{Pool, Queue, QueueName, QueueRole, Reading};
 use proptest::prelude::*;
 
 use super::*;
@@ -17,14 +17,7 @@ fn trigger(pairs: &[(&str, &str)]) -> Trigger {
 }
 
 fn queue(name: &str, role: QueueRole, reading: Reading) -> Queue {
-    Queue {
-        name: QueueName::new(name).unwrap(),
-        role,
-        kind: QueueKind::Classic,
-        state: QueueState::Up,
-        exclusive: false,
-        reading,
-    }
+    Queue::classic(QueueName::new(name).unwrap(), role, reading)
 }
 
 fn tasks(ready: u64, unacked: u64) -> Queue {
