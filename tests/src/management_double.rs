@@ -150,11 +150,12 @@ impl Shared {
         let generation = state.generation;
         let known = state.behaviours.iter_mut().find(|(path, _)| request.starts_with(&**path));
         let Some((_, behaviour)) = known else { return (Behaviour::refusal(404), generation) };
-        let now = match behaviour {
-            Behaviour::InTurn(turns) if turns.len() > 1 => turns.remove(0),
-            Behaviour::InTurn(turns) => turns.first().cloned().unwrap_or(Behaviour::Silent),
-            plain => plain.clone(),
+        let now = if let Behaviour::InTurn(turns) = behaviour {
+            if turns.len() > 1 { Some(turns.remove(0)) } else { turns.first().cloned() }
+        } else {
+            Some(behaviour.clone())
         };
+        let now = now.unwrap_or(Behaviour::Silent);
         (now, generation)
     }
 
@@ -218,15 +219,13 @@ fn list(rows: impl IntoIterator<Item = String>) -> String {
 /// A metrics port's whole answer for queues of one vhost.
 #[must_use]
 pub fn metrics_text(vhost: &str, rows: &[(String, u64, u64)]) -> String {
-    let mut text = String::from("# TYPE rabbitmq_detailed_queue_messages_ready gauge\n");
-    for (name, ready, unacked) in rows {
-        for (count, value) in [("ready", ready), ("unacked", unacked)] {
-            text.push_str(&format!(
-                "rabbitmq_detailed_queue_messages_{count}{{vhost=\"{vhost}\",queue=\"{name}\"}} {value}\n"
-            ));
-        }
-    }
-    text + IDENTITY
+    let lines = rows.iter().flat_map(|(name, ready, unacked)| {
+        [("ready", ready), ("unacked", unacked)].map(|(count, value)| {
+            let metric = format!("rabbitmq_detailed_queue_messages_{count}");
+            format!("{metric}{{vhost=\"{vhost}\",queue=\"{name}\"}} {value}\n")
+        })
+    });
+    lines.collect::<String>() + IDENTITY
 }
 
 /// The line with which every answer of a real metrics port ends.

@@ -183,7 +183,8 @@ pub(super) async fn ask(client: &KedaClient, broker: &str) -> Heard {
     );
     let answer = values.map(|values| {
         assert_eq!(values.len(), 1, "{broker}: {values:?}");
-        assert_eq!(values[0].metric_value as f64, values[0].metric_value_float.ceil(), "{broker}");
+        let whole = values[0].metric_value.to_string();
+        assert_eq!(whole, values[0].metric_value_float.ceil().to_string(), "{broker}");
         values[0].metric_value_float
     });
     Heard { asked_at, answer }

@@ -31,7 +31,7 @@ fn of(service: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: service.to_owned() }
 }
 
-/// Conformance 38: grpc.health.v1 Check and Watch for "" and the service; an unknown service is NOT_FOUND.
+/// Conformance 38: grpc.health.v1 Check and Watch for "" and the service; an unknown service is `NOT_FOUND`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_is_checked_and_watched_by_its_standard_protocol() {
     let bench = bench(Behaviour::Silent, &["--max-age", "60s"]).await;
@@ -79,12 +79,10 @@ async fn listed_by_v1(bench: &Bench) -> Result<BTreeSet<String>, tonic::Status> 
     let request = v1::ServerReflectionRequest { host: String::new(), message_request: Some(list) };
     let answers = client.server_reflection_info(stream::iter([request])).await?;
     let answer = answers.into_inner().message().await?.unwrap();
-    match answer.message_response.unwrap() {
-        MessageResponse::ListServicesResponse(list) => {
-            Ok(list.service.into_iter().map(|service| service.name).collect())
-        }
-        other => panic!("{other:?}"),
-    }
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    Ok(list.service.into_iter().map(|service| service.name).collect())
 }
 
 async fn listed_by_v1alpha(bench: &Bench) -> Result<BTreeSet<String>, tonic::Status> {
@@ -97,12 +95,10 @@ async fn listed_by_v1alpha(bench: &Bench) -> Result<BTreeSet<String>, tonic::Sta
         v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(list) };
     let answers = client.server_reflection_info(stream::iter([request])).await?;
     let answer = answers.into_inner().message().await?.unwrap();
-    match answer.message_response.unwrap() {
-        MessageResponse::ListServicesResponse(list) => {
-            Ok(list.service.into_iter().map(|service| service.name).collect())
-        }
-        other => panic!("{other:?}"),
-    }
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    Ok(list.service.into_iter().map(|service| service.name).collect())
 }
 
 /// Conformance 39: reflection v1 and v1alpha list the service.
@@ -182,7 +178,11 @@ async fn error_details_are_bounded() {
     let of_alias = bench.client.is_active(&alias).await.unwrap_err();
     let pattern = scaled_object("ns", "so", &[("queues", &"(".repeat(50_000))]);
     let of_pattern = bench.client.metric_spec(&pattern).await.unwrap_err();
-    for status in [of_broker, other, of_alias, of_pattern] {
+    // In an address each of these letters takes six characters.
+    let vhost = scaled_object("ns", "so", &[("broker", BROKER), ("vhost", &"é".repeat(120))]);
+    let metric = bench.client.metric_spec(&vhost).await.unwrap().metric_name;
+    let of_vhost = bench.client.metric_values(&vhost, &metric).await.unwrap_err();
+    for status in [of_broker, other, of_alias, of_pattern, of_vhost] {
         let length = status.message().chars().count();
         assert!((1..=400).contains(&length), "{length}: {status:?}");
     }

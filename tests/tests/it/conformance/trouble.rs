@@ -254,6 +254,12 @@ async fn counts_near_the_end_of_64_bits_saturate_and_stay_positive() {
         ("the greatest of i64", of(i64::MAX.unsigned_abs(), 0)),
         ("the greatest of u64", of(u64::MAX, 0)),
         ("in workers hands", of(0, u64::MAX)),
+        // One more than what fits: a sum that wraps would be 7.
+        (
+            "a sum that wraps",
+            Behaviour::good(queue_list(&[("proof-1", u64::MAX, 0), ("proof-2", 8, 0)])),
+        ),
+        ("both sums together", Behaviour::good(queue_list(&[("proof-1", u64::MAX, 8)]))),
     ];
     let bench = Bench::start(cases, None, &[]).await;
     bench.until_all_say(1e6).await;

@@ -12,9 +12,13 @@ use prost::bytes::{BufMut as _, Bytes, BytesMut};
 use tests::poll;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// What KEDA calls.
 pub(super) const SERVICE: &str = "externalscaler.ExternalScaler";
+
+/// A server that takes fewer calls at once makes the next one wait.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// One connection.
 pub(super) struct Wire {
@@ -70,7 +74,8 @@ impl Wire {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut sender = self.sender.clone().ready().await.ok()?;
+        let ready = timeout(SENT_WITHIN, self.sender.clone().ready()).await;
+        let mut sender = ready.expect("there is room for one more call").ok()?;
         let (response, mut body) = sender.send_request(request.body(()).unwrap(), false).ok()?;
         body.send_data(framed(message), true).unwrap();
         Some(response)
