@@ -5,6 +5,8 @@
 pub mod access;
 #[cfg(feature = "product")]
 pub mod amqp;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod docker;
 pub mod harness;
 #[cfg(feature = "product")]

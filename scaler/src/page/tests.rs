@@ -1,3 +1,5 @@
+//! What the page shows, sentence by sentence.
+
 use crate::local::{ChildStatus, LocalStatus};
 use crate::status::{
     Answer, BrokerStatus, DepthPoint, KeepAliveStatus, KeptQueue, RoleStatus, Status,

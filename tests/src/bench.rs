@@ -1,5 +1,7 @@
 //! Measures what the scaler costs a real broker and how fresh it is, side by side with what KEDA's
 //! built-in RabbitMQ scaler sends, in one run. Writes the table and the plots to a folder.
+//!
+//! Unlike a test, a measurement lets time pass: at phases that do not follow the scaler's pace.
 
 mod calls;
 mod freshness;
@@ -22,7 +24,7 @@ use scene::Scene;
 
 /// Measures the scaler against a private RabbitMQ node.
 #[derive(Debug, Parser)]
-struct Options {
+pub struct Options {
     /// Where the table and the plots go.
     #[arg(long, default_value = "docs/benchmarks")]
     out: PathBuf,
@@ -37,9 +39,8 @@ struct Options {
     publishes: usize,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+/// Measures at each number of queues, then writes.
+pub async fn run(options: Options) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;

@@ -1,13 +1,13 @@
 //! What is measured: a private broker with so many queues, and the scaler beside it.
 
+use crate::amqp::Amqp;
+use crate::harness;
+use crate::keda::{KedaClient, scaled_object};
+use crate::rabbitmq::{PrivateBroker, RabbitConfig};
+use crate::scaler::{Launch, RunningScaler};
 use anyhow::{Context, Result};
-use tests::amqp::Amqp;
-use tests::harness;
-use tests::keda::{KedaClient, scaled_object};
-use tests::rabbitmq::{PrivateBroker, RabbitConfig};
-use tests::scaler::{Launch, RunningScaler};
 
-use scaler::grpc::proto::ScaledObjectRef;
+use ::scaler::grpc::proto::ScaledObjectRef;
 
 /// The vhost of everything.
 pub(crate) const VHOST: &str = "bench";

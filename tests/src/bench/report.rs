@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::calls::Call;
-use crate::freshness::Freshness;
-use crate::minute::Minutes;
-use crate::plot;
-use crate::rpc::Rpc;
-use crate::scene::Scene;
-use crate::stats::Samples;
+use super::calls::Call;
+use super::freshness::Freshness;
+use super::minute::Minutes;
+use super::plot;
+use super::rpc::Rpc;
+use super::scene::Scene;
+use super::stats::Samples;
 
 /// What stands above the tables.
 const INTRODUCTION: &str = include_str!("introduction.md");

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use crate::report::Scale;
+use super::report::Scale;
 
 /// Pixels.
 const SIZE: (u32, u32) = (900, 420);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use amqp_admin::{Credentials, Endpoint, Management, MetricsScrape, VhostName};
 use anyhow::{Result, ensure};
 
-use crate::scene::{Scene, VHOST};
-use crate::stats::Samples;
+use super::scene::{Scene, VHOST};
+use super::stats::Samples;
 
 /// Reads of each kind, unless they take too long.
 const CALLS: usize = 40;

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
+use crate::keda::KedaClient;
 use anyhow::Result;
-use tests::keda::KedaClient;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::scene::{Scene, object};
-use crate::stats::Samples;
+use super::scene::{Scene, object};
+use super::stats::Samples;
 
 /// Calls of each kind, taken in turns.
 const CALLS: usize = 4_000;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::calls::keda_path;
-use crate::scene::{Scene, object};
+use super::calls::keda_path;
+use super::scene::{Scene, object};
 
 /// KEDA polls every 30 s and the HPA asks every 15 s: six reads a minute for one ScaledObject.
 const KEDA_EVERY: Duration = Duration::from_secs(10);

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::keda::{KedaClient, scaled_object};
 use anyhow::{Context, Result, ensure};
-use tests::keda::{KedaClient, scaled_object};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::scene::{Scene, TASKS, VHOST, object};
-use crate::stats::Samples;
+use super::scene::{Scene, TASKS, VHOST, object};
+use super::stats::Samples;
 
 /// Between two looks at the value.
 const LOOK_EVERY: Duration = Duration::from_millis(4);
@@ -54,7 +54,7 @@ async fn visible(scene: &Scene, keda: &KedaClient, queue: &str) -> Result<Durati
 /// An idle vhost: from a published message to `true` on an open stream.
 pub(crate) async fn push(scene: &Scene, publishes: usize) -> Result<Samples> {
     scene.broker.add_vhost(IDLE_VHOST)?;
-    let amqp = tests::amqp::Amqp::connect(&scene.broker.amqp_uri(IDLE_VHOST)).await?;
+    let amqp = crate::amqp::Amqp::connect(&scene.broker.amqp_uri(IDLE_VHOST)).await?;
     amqp.paladin_queue(TASKS).await?;
     let keda = scene.keda().await?;
     let idle = scaled_object(VHOST, "idle", &[("vhost", IDLE_VHOST)]);
