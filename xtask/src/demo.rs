@@ -102,7 +102,7 @@ fn perform(args: &Args, stop: &Stop) -> anyhow::Result<()> {
     shell::step("build the scaler and the stand-in prover");
     let programs = Programs::build(&target, stop)?;
     shell::step("find or start a broker");
-    let broker = stage::broker()?;
+    let broker = stage::broker(stop)?;
     stop.check()?;
     shell::step("start the scaler with its autoscaler");
     let stand_in = || shell_words::quote(&programs.worker.to_string_lossy()).into_owned();

@@ -139,9 +139,10 @@ impl Course<'_> {
         if let Some(worker) = look.crashing() {
             let words = logs::last_lines(&self.stage.worker_log(worker.number));
             bail!(
-                "workers do not stay: worker {} keeps ending, last with {}. Its last lines:{words}",
+                "workers do not stay: worker {} keeps ending, last so: {}. Its command, started by \
+                 hand, may say more. Its last lines:{words}",
                 worker.number,
-                worker.last_exit.as_deref().unwrap_or("no word"),
+                worker.last_exit.as_deref().unwrap_or("not told"),
             );
         }
         let still = self.progress.still_for(now).as_secs();

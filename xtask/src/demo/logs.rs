@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Enough to see a cause, little enough to read.
-const LINES: usize = 12;
+const LINES: usize = 6;
 
 /// The end of a log file.
 pub(crate) fn last_lines(path: &Path) -> String {
@@ -48,7 +48,7 @@ mod tests {
         let lines: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
         let text = lines.join("\n");
         let end = end_of(&text);
-        assert!(end.starts_with("\n    line 88\n") && end.ends_with("line 99"), "{end}");
+        assert!(end.starts_with("\n    line 94\n") && end.ends_with("line 99"), "{end}");
         assert_eq!(end_of(""), "\n    (nothing)");
     }
 

@@ -10,7 +10,7 @@ const POINTS: usize = 48;
 /// Between two points of it.
 const STEP: Duration = Duration::from_millis(1_500);
 /// Fewer finished tasks say nothing of the rest.
-const ENOUGH: u64 = 5;
+const ENOUGH: u64 = 10;
 
 /// The course of one run.
 #[derive(Debug, Clone)]
@@ -143,13 +143,13 @@ mod tests {
         progress.note(&look(4, 4), start);
         let later = start + Duration::from_secs(10);
         assert_eq!(progress.left(later), None);
-        progress.note_done(4, later);
+        progress.note_done(9, later);
         assert_eq!(progress.left(later), None);
-        progress.note_done(5, later);
-        assert_eq!(progress.left(later), Some(Duration::from_secs(30)));
+        progress.note_done(10, later);
+        assert_eq!(progress.left(later), Some(Duration::from_secs(10)));
         let still_later = later + Duration::from_secs(5);
         progress.note_done(3, still_later);
-        assert_eq!(progress.left(still_later), Some(Duration::from_secs(25)));
+        assert_eq!(progress.left(still_later), Some(Duration::from_secs(5)));
         progress.note_done(99, still_later);
         assert_eq!(progress.left(still_later), Some(Duration::ZERO));
     }

@@ -13,10 +13,11 @@ use ::tests::access::{Access, segment};
 use ::tests::provision::{self, Broker};
 use ::tests::rabbitmq::RabbitConfig;
 use ::tests::scaler::{Launch, RunningScaler};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use super::look::Look;
+use super::signals::Stop;
 use crate::shell;
 
 /// Where workers' logs go, in the scaler's folder.
@@ -27,6 +28,9 @@ const TASK_QUEUE: &str = "task-ipc-routing-key";
 const MS_PER_TXN: &str = "1400";
 /// How often our own node tells how many tasks were done; stock is 5 s, which looks as if it hung.
 const STATISTICS: Duration = Duration::from_secs(1);
+
+/// How often a broker's start is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What the scaler is to do.
 #[derive(Debug, Clone)]
@@ -50,8 +54,21 @@ pub(crate) struct Stage {
     _broker: Broker,
 }
 
-/// Finds or starts a broker.
-pub(crate) fn broker() -> anyhow::Result<Broker> {
+/// Finds or starts a broker. Half started it could not be ended in order, so a signal waits.
+pub(crate) fn broker(stop: &Stop) -> anyhow::Result<Broker> {
+    std::thread::scope(|scope| {
+        let start = scope.spawn(find_or_start);
+        while !start.is_finished() {
+            if stop.pause(LOOK_EVERY).is_err() {
+                shell::say("Stopping, as soon as the broker's start has ended …");
+                break;
+            }
+        }
+        start.join().map_err(|_| anyhow!("the start of a broker panicked"))?
+    })
+}
+
+fn find_or_start() -> anyhow::Result<Broker> {
     if let Some(access) = provision::given_broker()? {
         let Access { management_url, .. } = &access;
         access.management().get("/api/whoami").with_context(|| {

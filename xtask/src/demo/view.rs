@@ -198,11 +198,12 @@ fn workers(all: &[Worker]) -> String {
     if alive.is_empty() { "none".to_owned() } else { alive.join(" · ") }
 }
 
-/// One character for each point, as high as its share of the highest.
+/// One character for each point, as high as its share of the highest; only nothing is lowest.
 fn sparkline(points: &VecDeque<u64>) -> String {
     const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = points.iter().copied().max().unwrap_or_default().max(1);
-    let step = |point: &u64| usize::try_from(point * 7 / most).ok().and_then(|at| STEPS.get(at));
+    let height = |point: u64| if point == 0 { 0 } else { 1 + point * 6 / most };
+    let step = |point: &u64| usize::try_from(height(*point)).ok().and_then(|at| STEPS.get(at));
     points.iter().filter_map(step).collect()
 }
 
@@ -279,7 +280,7 @@ mod tests {
            other           0        0        0
            result          6        1        0
            control         1        0        0
-  backlog    16  ▁▂█
+  backlog    16  ▁▃█
   workers  16 wanted, 3 running, at most 4
            1 busy · 2 starting
   tasks    42 of 84 done
