@@ -42,7 +42,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         None => (None, None),
         Some(Command::Local(options)) => {
             let told = watch::Sender::new(LocalStatus::default());
-            let management = local_management(&options, &brokers, serve.read_timeout)?;
+            let broker = local_broker(&options, &brokers)?;
+            let management = Management::new(broker.management.clone(), serve.read_timeout)?;
+            let options = options.on_vhost(&broker.home);
             let shown = told.subscribe();
             (Some((options, management, told)), Some(shown))
         }
@@ -57,17 +59,14 @@ pub async fn run(cli: Cli) -> Result<()> {
     started.until_signal(serve.shutdown_grace, workers, stop).await
 }
 
-/// The embedded autoscaler asks the broker of its trigger which worker is busy.
-fn local_management(
+/// The broker of the embedded autoscaler's trigger: it is also asked which worker is busy.
+fn local_broker<'a>(
     options: &LocalOptions,
-    brokers: &[BrokerConfig],
-    timeout: Duration,
-) -> Result<Management> {
+    brokers: &'a [BrokerConfig],
+) -> Result<&'a BrokerConfig> {
     let alias = trigger::parse(&options.metadata())?.broker;
     let broker = brokers.iter().find(|broker| broker.alias == alias);
-    let broker =
-        broker.with_context(|| format!("--trigger broker: no broker `{alias}` is configured"))?;
-    Ok(Management::new(broker.management.clone(), timeout)?)
+    broker.with_context(|| format!("--trigger broker: no broker `{alias}` is configured"))
 }
 
 fn start_logging(format: LogFormat) -> Result<()> {

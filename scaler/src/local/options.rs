@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use amqp_admin::VhostName;
 use anyhow::{Context, bail};
 use clap::Args;
 
@@ -61,6 +62,17 @@ impl LocalOptions {
     #[must_use]
     pub fn metadata(&self) -> HashMap<String, String> {
         self.trigger.iter().cloned().collect()
+    }
+
+    /// A trigger that names no vhost counts in the one that the AMQP URI names: workers started
+    /// with the same URI take from there.
+    #[must_use]
+    pub fn on_vhost(mut self, home: &VhostName) -> Self {
+        let metadata = self.metadata();
+        if !metadata.contains_key("vhost") && !metadata.contains_key("vhostFromEnv") {
+            self.trigger.push(("vhost".to_owned(), home.to_string()));
+        }
+        self
     }
 
     /// Refuses what does not go together, before anything is started.
@@ -141,6 +153,16 @@ mod tests {
         assert_eq!((options.min, options.max), (0, 1));
         assert_eq!(options.limits().grace, Duration::from_secs(1800));
         assert_eq!(options.limits().stabilization, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn without_a_vhost_the_trigger_counts_where_the_amqp_uri_points() {
+        let home = VhostName::new("proofs").unwrap();
+        let vhost = |given: &[&str]| {
+            options(given).unwrap().on_vhost(&home).metadata().remove("vhost").unwrap()
+        };
+        assert_eq!(vhost(&[]), "proofs");
+        assert_eq!(vhost(&["--trigger", "vhost=other"]), "other");
     }
 
     #[test]
