@@ -125,6 +125,10 @@ async fn changes_coalesce_under_a_blocked_reader() {
     }
     assert!(says_true(&mut stream));
     assert!(!says_true(&mut stream), "once is enough");
+    for ready in 2..1_000 {
+        scaler.ready(ready);
+        assert!(!says_true(&mut stream), "more work is no edge");
+    }
 }
 
 /// Conformance 36: a stream ends cleanly when the scaler ends.
@@ -163,8 +167,11 @@ async fn stream_is_active_tells_the_state_at_opening_and_then_only_edges() {
         for stream in &mut streams {
             told(stream).await;
         }
-        stage.amqp.publish("task-ipc-routing-key", 1).await.unwrap();
-        stage.reads(&object, 2.0).await;
+        // Two more readings: what the first one pushed would be here by the second.
+        for value in [2.0, 3.0] {
+            stage.amqp.publish("task-ipc-routing-key", 1).await.unwrap();
+            stage.reads(&object, value).await;
+        }
         assert!(streams.iter_mut().all(|stream| stream.message().now_or_never().is_none()));
     }
     drop(streams);
@@ -172,7 +179,7 @@ async fn stream_is_active_tells_the_state_at_opening_and_then_only_edges() {
     for _ in 0..20 {
         told(&mut stage.keda.stream_is_active(&object).await.unwrap()).await;
     }
-    assert_eq!(stage.reads(&object, 2.0).await.value.whole, 2);
+    assert_eq!(stage.reads(&object, 3.0).await.value.whole, 3);
 }
 
 async fn told(stream: &mut Streaming<IsActiveResponse>) {
