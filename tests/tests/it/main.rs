@@ -15,4 +15,6 @@ mod page;
 #[cfg(test)]
 mod private_broker;
 #[cfg(test)]
+mod prover;
+#[cfg(test)]
 mod shared_broker;
