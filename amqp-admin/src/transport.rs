@@ -97,7 +97,8 @@ impl Answer {
 
     /// The whole body, refused above `limit` bytes.
     pub(crate) async fn body(mut self, limit: usize) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
+        let told = self.response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(told.unwrap_or_default().min(limit));
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > limit {

@@ -135,9 +135,10 @@ fn read(
     (tasks, shutdown): (&mut JoinSet<Result<()>>, &CancellationToken),
 ) -> Result<()> {
     let source = source(broker, serve.read_timeout)?;
+    let management = source.management.clone();
     let poller = Poller::new(state.clone(), source, triggers.clone(), broker.home.clone());
     tasks.spawn(ended(Arc::new(poller).run(shutdown.clone())));
-    let depths = TaskDepths::new(state.clone(), broker.amqp.clone());
+    let depths = TaskDepths::new(state.clone(), management, broker.amqp.clone());
     tasks.spawn(ended(depths.run(shutdown.clone())));
     if !serve.no_keep_alive {
         let (endpoint, every) = (broker.amqp.clone(), serve.lease_interval);

@@ -35,8 +35,8 @@ pub struct Keeper {
     triggers: Arc<Triggers>,
     /// Between two renewals of one lease.
     every: Duration,
-    /// When each lease was renewed, and what was found.
-    renewed: BTreeMap<Place, (Instant, Option<KeptQueue>)>,
+    /// When each lease was renewed, and how many messages waited where no consumer was.
+    renewed: BTreeMap<Place, (Instant, Option<u64>)>,
     /// How many triggers and vhosts were known at the last round.
     seen: (usize, usize),
 }
@@ -92,21 +92,24 @@ impl Keeper {
         for place in waiting {
             let fresh = |(at, _): &(Instant, _)| now.saturating_duration_since(*at) < self.every;
             if !self.renewed.get(&place).is_some_and(fresh) {
-                let kept = self.renew(&place).await?;
-                self.renewed.insert(place, (now, kept));
+                let ready = self.renew(&place).await?;
+                self.renewed.insert(place, (now, ready));
             }
         }
-        let kept = self.renewed.values().filter_map(|(_, kept)| kept.clone()).collect();
+        let kept = self.renewed.iter().filter_map(|((vhost, queue), (_, ready))| {
+            let (vhost, queue) = (vhost.to_string(), queue.to_string());
+            ready.map(|ready| KeptQueue { vhost, queue, ready })
+        });
+        let kept = kept.collect();
         self.state.with_keep_alive(|keep_alive| keep_alive.kept = kept);
         Ok(())
     }
 
     /// `None`: the queue needs no keeping, it has a consumer, or nothing waits in it any more.
-    async fn renew(&mut self, (vhost, queue): &Place) -> Result<Option<KeptQueue>, Error> {
+    async fn renew(&mut self, (vhost, queue): &Place) -> Result<Option<u64>, Error> {
         let depth = self.sessions.touch(vhost, queue).await?;
         let needy = depth.filter(|depth| depth.consumers == 0 && depth.ready > 0);
-        let (vhost, queue) = (vhost.to_string(), queue.to_string());
-        Ok(needy.map(|depth| KeptQueue { vhost, queue, ready: depth.ready }))
+        Ok(needy.map(|depth| depth.ready))
     }
 
     /// Tells what happened, once for each change.

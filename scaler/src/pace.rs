@@ -21,7 +21,7 @@ const LIVE_LARGE: Duration = Duration::from_millis(1_800);
 /// Live reads of a large vhost at rest.
 const LIVE_IDLE: Duration = Duration::from_secs(5);
 /// Reads of the metrics port while counts change: with its lag of 5 s a change shows within 7 s.
-const METRICS_CHANGING: Duration = Duration::from_millis(1_800);
+const METRICS_CHANGING: Duration = Duration::from_millis(1_700);
 /// Reads of the metrics port while work waits and nothing changes.
 const METRICS_STEADY: Duration = Duration::from_secs(8);
 /// Reads of the metrics port at rest.

@@ -1,10 +1,13 @@
 //! Asks the task queues of large vhosts for their depths one by one, over AMQP, each second: the
 //! whole reading of such a vhost comes less often or lags.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp_admin::{Endpoint, Error, Lease, QueueName, VhostName, classify, task_queue_names};
+use amqp_admin::{
+    Endpoint, Error, Lease, Management, QueueName, QueueRole, VhostName, classify, task_queue_names,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker_state::BrokerState;
@@ -21,6 +24,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct TaskDepths {
     state: Arc<BrokerState>,
+    management: Management,
     sessions: Sessions,
     failing: bool,
 }
@@ -28,8 +32,8 @@ pub struct TaskDepths {
 impl TaskDepths {
     /// Not connected yet.
     #[must_use]
-    pub fn new(state: Arc<BrokerState>, endpoint: Endpoint) -> Self {
-        Self { state, sessions: Sessions::new(endpoint), failing: false }
+    pub fn new(state: Arc<BrokerState>, management: Management, endpoint: Endpoint) -> Self {
+        Self { state, management, sessions: Sessions::new(endpoint), failing: false }
     }
 
     /// Runs until `shutdown`.
@@ -50,14 +54,18 @@ impl TaskDepths {
     async fn round(&mut self) -> Result<(), Error> {
         let snapshot = self.state.snapshot();
         for vhost in snapshot.vhosts.keys().filter(|vhost| wants_fresh_depths(&snapshot, vhost)) {
+            let listed = listed_task_queues(&snapshot, vhost);
             for name in task_queue_names().filter_map(|name| QueueName::new(name).ok()) {
-                self.ask(&snapshot, vhost, name).await?;
+                // The reading may be too old to list it; the broker logs a passive declare of a
+                // queue that is not there as an error.
+                if listed.contains(&name) || self.management.has_queue(vhost, &name).await? {
+                    self.ask(&snapshot, vhost, name).await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Also a queue that the reading does not list yet.
     async fn ask(
         &mut self,
         snapshot: &Snapshot,
@@ -93,6 +101,16 @@ impl TaskDepths {
         }
         self.failing = !self.failing;
     }
+}
+
+fn listed_task_queues(snapshot: &Snapshot, vhost: &VhostName) -> HashSet<QueueName> {
+    let mut listed = HashSet::new();
+    snapshot.each_queue(vhost, |queue| {
+        if matches!(queue.role, QueueRole::Task(_)) {
+            listed.insert(queue.name.clone());
+        }
+    });
+    listed
 }
 
 /// Orphaned tasks are left alone: asking would keep them from expiring.

@@ -1,9 +1,10 @@
 //! The management API's JSON as the broker sends it. It goes no further than `management.rs`.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::classify::classify;
 use crate::name::{NameError, QueueName};
@@ -13,9 +14,38 @@ use crate::queue::{Lease, Queue, QueueKind, QueueState, Reading};
 pub(super) const QUEUE_COLUMNS: &str =
     "name,type,state,exclusive,arguments,messages_ready,messages_unacknowledged";
 
+/// The rows of `GET /api/queues/{vhost}`, each turned into a queue as it is read: ten thousand
+/// rows beside ten thousand queues would double the memory of a read.
+#[derive(Debug)]
+pub(super) struct QueueList(pub(super) Vec<Queue>);
+
+impl<'de> Deserialize<'de> for QueueList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Rows)
+    }
+}
+
+struct Rows;
+
+impl<'de> Visitor<'de> for Rows {
+    type Value = QueueList;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of queues")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<QueueList, A::Error> {
+        let mut queues = Vec::new();
+        while let Some(row) = rows.next_element::<QueueRow<'de>>()? {
+            queues.push(row.into_queue().map_err(A::Error::custom)?);
+        }
+        Ok(QueueList(queues))
+    }
+}
+
 /// A row of `GET /api/queues/{vhost}`. An absent count stays absent.
 #[derive(Debug, Deserialize)]
-pub(super) struct QueueRow<'a> {
+struct QueueRow<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
@@ -58,7 +88,7 @@ pub(super) struct ConsumedQueue {
 }
 
 impl QueueRow<'_> {
-    pub(super) fn into_queue(self) -> Result<Queue, NameError> {
+    fn into_queue(self) -> Result<Queue, NameError> {
         let name = QueueName::new(&self.name)?;
         let lease = match self.arguments {
             None => Lease::Unknown,

@@ -33,10 +33,13 @@ pub(crate) struct Minutes {
 /// Measures each in a window of its own, one after the other.
 pub(crate) async fn measure(scene: &mut Scene, window: Duration) -> Result<Minutes> {
     scene.stop_scaler();
-    sleep(SETTLE).await;
+    // What was just filled is digested for minutes: longer with more queues.
+    sleep(SETTLE + Duration::from_millis(u64::try_from(scene.names.len() * 6)?)).await;
     let alone = burnt(scene, window, sleep(window)).await?;
     let keda = burnt(scene, window, ask_like_keda(scene, window)).await?;
+    let again = burnt(scene, window, sleep(window)).await?;
     let churn = burnt(scene, window, change(scene, window)).await?;
+    let alone = f64::midpoint(alone, again);
     scene.start_scaler()?;
     let changing = async { tokio::join!(change(scene, window), serve(scene, 1, window)).1 };
     let changing = Box::pin(settled(scene, window, changing)).await?;
