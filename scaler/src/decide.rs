@@ -299,6 +299,9 @@ impl Explanation<'_> {
             Some(cap) => {
                 writeln!(f, "cap: {cap} workers (`maxWorkers`), never below the busy floor")
             }
+            None if decision.workers >= MAX_WORKERS => {
+                writeln!(f, "cap: {MAX_WORKERS} workers, the most ever asked for")
+            }
             None => writeln!(f, "cap: none (`maxWorkers` is not set)"),
         }
     }

@@ -50,6 +50,8 @@ const MAX_ACTIVATION: f64 = 1e15;
 const MAX_DRAIN_SECONDS: u64 = 7 * 24 * 3600;
 /// Bytes a compiled pattern may take; patterns run in linear time.
 const REGEX_BYTES: usize = 1 << 20;
+/// Unknown keys told one by one.
+const MOST_WARNINGS: usize = 10;
 /// Characters of a bad value that an error repeats.
 const SHOWN_CHARS: usize = 60;
 
@@ -275,6 +277,9 @@ fn mode(read: &Metadata<'_>) -> Result<Mode> {
 fn warnings(metadata: &HashMap<String, String>) -> Vec<String> {
     let mut warnings: Vec<String> = metadata.keys().filter_map(|key| unknown_key(key)).collect();
     warnings.sort();
+    let more = warnings.len().saturating_sub(MOST_WARNINGS);
+    warnings.truncate(MOST_WARNINGS);
+    warnings.extend((more > 0).then(|| format!("{more} more unknown keys are ignored")));
     warnings
 }
 
