@@ -63,7 +63,8 @@ async fn five_hundred_calls_and_two_hundred_streams_share_one_connection() {
     let path = format!("/{SERVICE}/StreamIsActive");
     let mut streams = Vec::new();
     for _ in 0..200 {
-        let mut body = wire.begin(&path, &object, &[]).await.await.unwrap().into_body();
+        let opened = timeout(ANSWER_WITHIN, wire.begin(&path, &object, &[]).await).await;
+        let mut body = opened.expect("one more stream is taken").unwrap().into_body();
         let first = timeout(ANSWER_WITHIN, body.data()).await.unwrap().unwrap().unwrap();
         assert_eq!(&first[..], [0, 0, 0, 0, 2, 8, 1], "`true` is said at once");
         streams.push(body);

@@ -10,6 +10,7 @@ use tests::keda::{KedaClient, scaled_object};
 use tests::poll;
 use tests::scaler::{Launch, Until};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
@@ -60,8 +61,10 @@ impl Secured {
     async fn connect(&self, tls: ClientTlsConfig) -> Result<KedaClient, String> {
         let endpoint =
             Endpoint::from_shared(format!("https://{}", self.bench.scaler.grpc())).unwrap();
-        let endpoint = endpoint.connect_timeout(Duration::from_secs(10)).tls_config(tls).unwrap();
-        let channel = endpoint.connect().await.map_err(|error| format!("{error:?}"))?;
+        let endpoint = endpoint.tls_config(tls).unwrap();
+        let connected = timeout(Duration::from_secs(10), endpoint.connect()).await;
+        let connected = connected.map_err(|_| "no connection within 10 s")?;
+        let channel = connected.map_err(|error| format!("{error:?}"))?;
         Ok(KedaClient::over(channel))
     }
 
@@ -168,7 +171,8 @@ async fn plaintext_to_the_tls_port_is_closed_and_silent_peers_disturb_nobody() {
     assert!(!error.is_empty());
     let mut silent = Vec::new();
     for _ in 0..200 {
-        silent.push(TcpStream::connect(address).await.unwrap());
+        let connected = timeout(Duration::from_secs(5), TcpStream::connect(address)).await;
+        silent.push(connected.expect("connections are taken").unwrap());
     }
     assert_eq!(secured.ask(trusting(&authority)).await, Ok(GOOD));
     assert!(!secured.bench.scaler.log().contains("panic"));
@@ -200,7 +204,7 @@ async fn new_certificates_count_without_a_restart_and_drop_no_call() {
     secured.refuses(with(&old, &new_callers), "UnknownIssuer").await;
     assert!(secured.ask(with(&new, &old_callers)).await.is_err(), "an old caller was served");
     assert_eq!(asked(&before).await, Ok(GOOD));
-    let open = tokio::time::timeout(Duration::from_millis(200), stream.message()).await;
+    let open = timeout(Duration::from_millis(200), stream.message()).await;
     assert!(open.is_err(), "the stream ended: {open:?}");
 }
 

@@ -17,6 +17,8 @@ use tokio::time::timeout;
 /// What KEDA calls.
 pub(super) const SERVICE: &str = "externalscaler.ExternalScaler";
 
+/// Far above what an answer takes.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// A server that takes fewer calls at once makes the next one wait.
 const SENT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -98,7 +100,7 @@ impl Wire {
         &self,
         response: ResponseFuture,
     ) -> Result<Answer<A>, h2::Error> {
-        let response = response.await?;
+        let response = timeout(ANSWERED_WITHIN, response).await.expect("an answer")?;
         let head = response.headers().clone();
         let mut body = response.into_body();
         let mut bytes = BytesMut::new();
