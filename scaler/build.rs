@@ -14,7 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("cargo::rustc-env=ZERO_COMMIT={}", commit());
     println!("cargo::rerun-if-env-changed=ZERO_COMMIT");
-    println!("cargo::rerun-if-changed=../.git/HEAD");
+    // Grows with each commit and each checkout, where there is a repository.
+    let history = "../.git/logs/HEAD";
+    if std::path::Path::new(history).exists() {
+        println!("cargo::rerun-if-changed={history}");
+    }
     Ok(())
 }
 
