@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
-use crate::name::{QueueName, VhostName};
+use crate::name::{NameError, QueueName, VhostName};
 use crate::queue::Queue;
 use crate::transport::Transport;
 
@@ -53,9 +53,7 @@ impl Management {
         let (url, body) = self.body("/api/vhosts?columns=name").await?;
         let rows: Vec<wire::VhostRow> = decode(&url, &body)?;
         let names = rows.into_iter().map(|row| VhostName::new(&row.name));
-        names
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::Decode { url, reason: error.to_string() })
+        all(url, names)
     }
 
     /// Whether a queue exists; costs the broker one look-up, and unlike a passive declare of a
@@ -77,9 +75,7 @@ impl Management {
         let (url, body) = self.body(&path).await?;
         let rows: Vec<wire::ConsumerRow> = decode(&url, &body)?;
         let names = rows.into_iter().map(|row| QueueName::new(&row.queue.name));
-        names
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::Decode { url, reason: error.to_string() })
+        all(url, names)
     }
 
     async fn body(&self, path: &str) -> Result<(String, Vec<u8>)> {
@@ -87,6 +83,16 @@ impl Management {
         let url = answer.url.clone();
         Ok((url, answer.body(BODY_LIMIT).await?))
     }
+}
+
+/// All names, or the first that AMQP cannot carry.
+fn all<T, C: FromIterator<T>>(
+    url: String,
+    names: impl Iterator<Item = Result<T, NameError>>,
+) -> Result<C> {
+    names
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Decode { url, reason: error.to_string() })
 }
 
 fn decode<'a, T: Deserialize<'a>>(url: &str, body: &'a [u8]) -> Result<T> {

@@ -104,7 +104,11 @@ impl Answers {
         name: &str,
         metadata: &HashMap<String, String>,
     ) -> Result<Answered, AskError> {
-        let known = self.trigger(namespace, name, metadata)?;
+        self.answer(self.trigger(namespace, name, metadata)?).await
+    }
+
+    /// The same for a trigger that was looked up already.
+    pub async fn answer(&self, known: Arc<Known>) -> Result<Answered, AskError> {
         let broker = self.broker(&known.trigger)?;
         let mut snapshots = broker.subscribe();
         let deadline = tokio::time::Instant::now() + FIRST_READ;
@@ -203,26 +207,15 @@ impl Answers {
         let rate = ServiceRate::default();
         let decision = crate::decide::decide(&trigger, &snapshot, &rate)?;
         check_age(&trigger, &snapshot, self.0.limit, clock::now())?;
-        let told =
-            Explanation { trigger: &trigger, decision: &decision, rate: &rate, now: clock::now() };
+        let told = tell(&trigger, &decision, &rate);
         let warnings = trigger.warnings.iter().map(|warning| format!("warning: {warning}"));
-        Ok(warnings.chain([told.to_string()]).collect::<Vec<_>>().join("\n"))
+        Ok(warnings.chain([told]).collect::<Vec<_>>().join("\n"))
     }
 
     /// A known trigger's explanation, or why there is no answer.
-    #[must_use]
-    pub(crate) fn explain(&self, known: &Known) -> String {
+    fn explain(&self, known: &Known) -> String {
         match self.decide(known) {
-            Ok(decision) => {
-                let rate = known.rate();
-                let told = Explanation {
-                    trigger: &known.trigger,
-                    decision: &decision,
-                    rate: &rate,
-                    now: clock::now(),
-                };
-                told.to_string()
-            }
+            Ok(decision) => tell(&known.trigger, &decision, &known.rate()),
             Err(error) => format!("refused: {error}"),
         }
     }
@@ -236,6 +229,11 @@ impl Answers {
             }
         })
     }
+}
+
+/// A decision's explanation at this moment.
+pub(crate) fn tell(trigger: &Trigger, decision: &Decision, rate: &ServiceRate) -> String {
+    Explanation { trigger, decision, rate, now: clock::now() }.to_string()
 }
 
 /// A vhost that was never tried is worth a short wait; one that failed is not.

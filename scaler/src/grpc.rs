@@ -65,14 +65,12 @@ impl Grpc {
         Self { answers, telemetry, shutdown }
     }
 
-    async fn ask(&self, object: Option<&ScaledObjectRef>) -> Result<Answered, Status> {
-        let object = named(object)?;
-        let answered = self.answers.ask(&object.namespace, &object.name, &object.scaler_metadata);
-        answered.await.map_err(|error| status(&error))
+    async fn answer(&self, known: Arc<Known>) -> Result<Answered, Status> {
+        self.answers.answer(known).await.map_err(|error| status(&error))
     }
 
-    fn known(&self, object: &ScaledObjectRef) -> Result<Arc<Known>, Status> {
-        let object = named(Some(object))?;
+    fn known(&self, object: Option<&ScaledObjectRef>) -> Result<Arc<Known>, Status> {
+        let object = named(object)?;
         let known = self.answers.trigger(&object.namespace, &object.name, &object.scaler_metadata);
         known.map_err(|error| status(&error))
     }
@@ -100,7 +98,7 @@ impl ExternalScaler for Grpc {
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<IsActiveResponse>, Status> {
         let call = async {
-            let answered = self.ask(Some(request.get_ref())).await?;
+            let answered = self.answer(self.known(Some(request.get_ref()))?).await?;
             Ok(IsActiveResponse { result: answered.decision.active })
         };
         self.observed("IsActive", call).await
@@ -111,7 +109,7 @@ impl ExternalScaler for Grpc {
         &self,
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<GetMetricSpecResponse>, Status> {
-        let call = async { Ok(metric_spec(self.known(request.get_ref())?.as_ref())) };
+        let call = async { Ok(metric_spec(self.known(Some(request.get_ref()))?.as_ref())) };
         self.observed("GetMetricSpec", call).await
     }
 
@@ -121,9 +119,9 @@ impl ExternalScaler for Grpc {
     ) -> Result<Response<GetMetricsResponse>, Status> {
         let call = async {
             let GetMetricsRequest { scaled_object_ref, metric_name } = request.into_inner();
-            let object = named(scaled_object_ref.as_ref())?;
-            check_name(&self.known(object)?.trigger.metric_name, &metric_name)?;
-            let decision = self.ask(Some(object)).await?.decision;
+            let known = self.known(scaled_object_ref.as_ref())?;
+            check_name(&known.trigger.metric_name, &metric_name)?;
+            let decision = self.answer(known).await?.decision;
             let value = MetricValue {
                 metric_name,
                 metric_value: decision.whole_value(),
@@ -139,7 +137,7 @@ impl ExternalScaler for Grpc {
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<Self::StreamIsActiveStream>, Status> {
         let call = async {
-            let known = self.known(request.get_ref())?;
+            let known = self.known(Some(request.get_ref()))?;
             let snapshots = self.answers.follow(&known).map_err(|error| status(&error))?;
             let edges = Edges { answers: self.answers.clone(), known, snapshots, last: None };
             let pushed = stream::unfold((edges, true), |(mut edges, first)| async move {
@@ -157,7 +155,7 @@ impl ExternalScaler for Grpc {
         request: Request<ScaledObjectRef>,
     ) -> Result<Response<Self::StreamMetricSpecStream>, Status> {
         let call = async {
-            let spec = metric_spec(self.known(request.get_ref())?.as_ref());
+            let spec = metric_spec(self.known(Some(request.get_ref()))?.as_ref());
             let pushed = stream::once(async move { Ok(spec) }).chain(stream::pending());
             Ok(Box::pin(pushed.take_until(self.shutdown.clone().cancelled_owned())) as Pushed<_>)
         };

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use amqp_admin::{Pool, QueueRole, VhostName};
 
-use crate::answers::Answers;
+use crate::answers::{Answers, tell};
 use crate::broker_state::BrokerState;
 use crate::clock;
+use crate::decide::Decision;
 use crate::local::LocalStatus;
 use crate::snapshot::{Orphans, Snapshot, VhostReading};
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
@@ -94,13 +95,17 @@ impl Telling<'_> {
                     messages: decision.messages,
                     busy: decision.busy,
                     orphaned: decision.orphaned,
-                    explanation: self.answers.explain(known).lines().map(str::to_owned).collect(),
+                    explanation: explanation(known, &decision),
                 },
                 Err(error) => Answer::Refused { reason: error.to_string() },
             },
             warnings: known.trigger.warnings.clone(),
         }
     }
+}
+
+fn explanation(known: &Known, decision: &Decision) -> Vec<String> {
+    tell(&known.trigger, decision, &known.rate()).lines().map(str::to_owned).collect()
 }
 
 fn roles(snapshot: &Snapshot, vhost: &VhostName) -> Vec<RoleStatus> {

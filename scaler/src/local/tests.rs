@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use amqp_admin::{Pool, Queue, QueueKind, QueueName, QueueRole, QueueState, Reading, VhostName};
+use amqp_admin::{Pool, Queue, QueueName, QueueRole, Reading, VhostName};
 
 use super::*;
 use crate::broker_state::BrokerState;
@@ -238,14 +238,8 @@ async fn the_whole_follows_what_keda_would_be_answered_until_shutdown() {
 
 /// The default vhost with one task queue that holds so many messages, read just now.
 fn holding(ready: u64) -> (VhostName, VhostReading) {
-    let queue = Queue {
-        name: QueueName::new("task-ipc-routing-key").unwrap(),
-        role: QueueRole::Task(Pool::All),
-        kind: QueueKind::Classic,
-        state: QueueState::Up,
-        exclusive: false,
-        reading: Reading::known(ready, 0),
-    };
+    let name = QueueName::new("task-ipc-routing-key").unwrap();
+    let queue = Queue::classic(name, QueueRole::Task(Pool::All), Reading::known(ready, 0));
     let reading = VhostReading {
         taken_at: clock::now(),
         source: SourceKind::Live,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp_admin::{Queue, QueueKind, QueueName, QueueRole, QueueState, Reading, VhostName};
+use amqp_admin::{Queue, QueueName, QueueRole, Reading, VhostName};
 use futures_util::{FutureExt as _, StreamExt as _};
 use prometheus_client::registry::Registry;
 use scaler::answers::Answers;
@@ -55,14 +55,8 @@ impl InProcess {
     }
 
     fn ready(&self, ready: u64) {
-        let queue = Queue {
-            name: QueueName::new("proof-1").unwrap(),
-            role: QueueRole::Other,
-            kind: QueueKind::Classic,
-            state: QueueState::Up,
-            exclusive: false,
-            reading: Reading::known(ready, 0),
-        };
+        let name = QueueName::new("proof-1").unwrap();
+        let queue = Queue::classic(name, QueueRole::Other, Reading::known(ready, 0));
         let reading = VhostReading {
             taken_at: clock::now(),
             source: SourceKind::Live,
