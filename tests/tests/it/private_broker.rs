@@ -113,7 +113,7 @@ fn work_done_by_the_broker_shows_in_its_cpu_time() {
     assert!(before > Duration::from_millis(100), "starting took {before:?}");
     poll::until_blocking("a tenth of a second of work", Duration::from_secs(60), || {
         let overview = broker.access().management().get("/api/overview").unwrap();
-        assert_eq!(overview["churn_rates"], json!({}), "the node keeps statistics");
+        assert!(overview["churn_rates"].is_object(), "the node keeps no statistics");
         let used = broker.cpu_time().unwrap().saturating_sub(before);
         if used >= Duration::from_millis(100) { Ok(()) } else { Err(format!("{used:?}")) }
     })
