@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -45,9 +46,9 @@ impl RoleSet {
 #[derive(Debug, Clone)]
 pub struct Selector {
     /// Must match the whole name; `None` takes every name.
-    pub queues: Option<Regex>,
+    pub queues: Option<Arc<Regex>>,
     /// Names to leave out; must match the whole name.
-    pub exclude: Option<Regex>,
+    pub exclude: Option<Arc<Regex>>,
     /// Roles that count.
     pub roles: RoleSet,
     /// Which workers ask.

@@ -88,7 +88,8 @@ pub(crate) fn source(broker: &BrokerConfig, timeout: Duration) -> Result<Source>
         [] => None,
         nodes => Some(MetricsScrape::new(nodes.to_vec(), timeout)?),
     };
-    Ok(Source { management, metrics })
+    let statistics_interval = broker.statistics_interval;
+    Ok(Source { management, metrics, statistics_interval })
 }
 
 /// The running parts.

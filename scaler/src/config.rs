@@ -1,15 +1,24 @@
 //! The configured brokers: from options, or from one YAML file for several.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use amqp_admin::{Credentials, Endpoint, Tls, VhostName};
 use anyhow::{Context, Result, bail, ensure};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::args::BrokerArgs;
 use crate::trigger::DEFAULT_BROKER;
+
+/// RabbitMQ's default `collect_statistics_interval`.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(5);
+/// Outside, it is a typing error.
+const STATISTICS_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(300);
 
 /// One broker, ready to be connected to.
 #[derive(Debug, Clone)]
@@ -22,6 +31,8 @@ pub struct BrokerConfig {
     pub management: Endpoint,
     /// The metrics ports of all nodes; may be none.
     pub metrics: Vec<Endpoint>,
+    /// The broker's `collect_statistics_interval`.
+    pub statistics_interval: Duration,
     /// The vhost that is watched from the start.
     pub home: VhostName,
 }
@@ -41,6 +52,8 @@ struct FileBroker {
     management_url: Option<String>,
     #[serde(default)]
     metrics_urls: Vec<String>,
+    #[serde(default, deserialize_with = "duration")]
+    statistics_interval: Option<Duration>,
     username_file: Option<PathBuf>,
     password_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
@@ -60,6 +73,7 @@ pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
         amqp_uri,
         management_url,
         metrics_url,
+        statistics_interval,
         username_file,
         password_file,
         ca_file,
@@ -71,6 +85,7 @@ pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
         amqp_uri,
         management_url,
         metrics_urls: metrics_url,
+        statistics_interval: Some(statistics_interval),
         username_file,
         password_file,
         ca_file,
@@ -117,12 +132,31 @@ impl FileBroker {
             self.metrics_urls.iter().map(|url| Ok(Endpoint::metrics(url)?.with_tls(tls.clone())));
         Ok(BrokerConfig {
             alias: alias.to_owned(),
+            statistics_interval: statistics_interval(self.statistics_interval)?,
             home: amqp.vhost()?,
             management: management.with_credentials(own.or(shared)),
             metrics: metrics.collect::<Result<_>>()?,
             amqp,
         })
     }
+}
+
+fn statistics_interval(told: Option<Duration>) -> Result<Duration> {
+    let interval = told.unwrap_or(STATISTICS_INTERVAL);
+    ensure!(
+        STATISTICS_INTERVALS.contains(&interval),
+        "the statistics interval must be from 100ms to 5m, got {}",
+        humantime::format_duration(interval)
+    );
+    Ok(interval)
+}
+
+/// A duration as the command line has it: `500ms`, `5s`.
+fn duration<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(value)?;
+    humantime::parse_duration(&text)
+        .map(Some)
+        .map_err(|error| D::Error::custom(format!("`{text}` is no duration: {error}")))
 }
 
 fn credentials(
@@ -162,6 +196,7 @@ mod tests {
                default: {amqpUri: 'amqp://u:p@a:5672/proofs', managementUrl: 'http://a:15672'}
                other:
                  amqpUri: amqps://b
+                 statisticsInterval: 1s
                  managementUrl: https://u2:p2@b
                  metricsUrls: [http://b-0:15692, http://b-1:15692]",
         )
@@ -171,6 +206,8 @@ mod tests {
         assert_eq!(user(&brokers[0].management).as_deref(), Some("u"));
         assert_eq!(user(&brokers[1].management).as_deref(), Some("u2"));
         assert_eq!(brokers[1].metrics.len(), 2);
+        let intervals = brokers.iter().map(|broker| broker.statistics_interval.as_secs());
+        assert_eq!(intervals.collect::<Vec<_>>(), [5, 1]);
     }
 
     #[test]
@@ -180,6 +217,10 @@ mod tests {
             ("brokers: {a: {amqpUri: 'amqp://h'}}", "broker `a`"),
             ("brokers: {a: {amqpUrl: 'amqp://h'}}", "amqpUrl"),
             ("brokers: {a: {amqpUri: 'http://h', managementUrl: 'http://h'}}", "scheme"),
+            (
+                "brokers: {a: {amqpUri: 'amqp://h', managementUrl: 'http://h', statisticsInterval: 1h}}",
+                "from 100ms to 5m, got 1h",
+            ),
         ] {
             let message = format!("{:#}", from_yaml(yaml).unwrap_err());
             assert!(message.contains(words), "{message}");

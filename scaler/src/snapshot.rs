@@ -11,18 +11,31 @@ use amqp_admin::{LiveDepth, Queue, QueueName, QueueRole, Reading, VhostName};
 pub enum SourceKind {
     /// The management API's live totals: exact when read.
     Live,
-    /// The metrics port: as old as the broker's statistics interval.
-    Metrics,
+    /// The metrics port.
+    Metrics {
+        /// How old its counts can be at the moment they are read.
+        lag: Duration,
+    },
 }
 
+/// What the longest delay measured exceeds the broker's statistics interval by: 5.05 s with 5 s,
+/// 1.04 s with 1 s.
+const STATISTICS_SLACK: Duration = Duration::from_millis(50);
+
 impl SourceKind {
-    /// How old counts can be at the moment they are read: 5 s is RabbitMQ's default
-    /// `collect_statistics_interval`, 5.05 s the longest delay measured with it.
+    /// The metrics port of a broker whose queues report their counts once an `interval`
+    /// (`collect_statistics_interval`).
+    #[must_use]
+    pub fn metrics(interval: Duration) -> Self {
+        Self::Metrics { lag: interval + STATISTICS_SLACK }
+    }
+
+    /// How old counts can be at the moment they are read.
     #[must_use]
     pub fn lag(self) -> Duration {
         match self {
             Self::Live => Duration::ZERO,
-            Self::Metrics => Duration::from_millis(5_050),
+            Self::Metrics { lag } => lag,
         }
     }
 
@@ -31,7 +44,7 @@ impl SourceKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Live => "live",
-            Self::Metrics => "metrics",
+            Self::Metrics { .. } => "metrics",
         }
     }
 }
@@ -152,6 +165,13 @@ mod tests {
     use super::*;
     use crate::clock;
 
+    const STOCK_METRICS: SourceKind = SourceKind::Metrics { lag: Duration::from_millis(5_050) };
+
+    #[test]
+    fn the_metrics_port_lags_by_the_interval_and_what_was_measured_above_it() {
+        assert_eq!(SourceKind::metrics(Duration::from_secs(5)), STOCK_METRICS);
+    }
+
     fn task_queue(ready: u64, unacked: u64) -> Queue {
         let name = QueueName::new("task-ipc-routing-key").unwrap();
         Queue::classic(name, QueueRole::Task(Pool::All), Reading::known(ready, unacked))
@@ -192,11 +212,8 @@ mod tests {
     #[test]
     fn a_depth_asked_directly_is_fresher_than_a_reading_of_the_metrics_port() {
         let live = LiveDepth { ready: 9, consumers: 0 };
-        let shown = snapshot(
-            &[task_queue(2, 1)],
-            SourceKind::Metrics,
-            Some((live, Duration::from_secs(1))),
-        );
+        let shown =
+            snapshot(&[task_queue(2, 1)], STOCK_METRICS, Some((live, Duration::from_secs(1))));
         assert_eq!(counts(&shown), [(9, 1)]);
     }
 
@@ -211,15 +228,14 @@ mod tests {
     #[test]
     fn messages_that_left_ready_may_be_in_workers_hands() {
         let live = LiveDepth { ready: 0, consumers: 3 };
-        let shown =
-            snapshot(&[task_queue(10, 0)], SourceKind::Metrics, Some((live, Duration::ZERO)));
+        let shown = snapshot(&[task_queue(10, 0)], STOCK_METRICS, Some((live, Duration::ZERO)));
         assert_eq!(counts(&shown), [(0, 3)]);
     }
 
     #[test]
     fn a_queue_too_young_for_the_reading_counts() {
         let live = LiveDepth { ready: 4, consumers: 0 };
-        let shown = snapshot(&[], SourceKind::Metrics, Some((live, Duration::ZERO)));
+        let shown = snapshot(&[], STOCK_METRICS, Some((live, Duration::ZERO)));
         assert_eq!(counts(&shown), [(4, 0)]);
     }
 

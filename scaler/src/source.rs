@@ -10,7 +10,7 @@ use amqp_admin::{
 };
 
 use crate::clock;
-use crate::pace::LIVE_UP_TO;
+use crate::pace;
 use crate::snapshot::SourceKind;
 
 /// Between two live reads of a vhost that is read from the metrics port: they tell what metrics
@@ -28,6 +28,8 @@ pub struct Source {
     pub management: Management,
     /// The metrics ports of all nodes, if configured.
     pub metrics: Option<MetricsScrape>,
+    /// How often the broker's queues report to the metrics ports.
+    pub statistics_interval: Duration,
 }
 
 /// What was learned of a vhost by its last live read.
@@ -60,17 +62,19 @@ pub struct ReadQueues {
 impl Source {
     /// Reads a vhost by the cheapest source that is right for it, and by the other if that fails.
     pub async fn read(&self, vhost: &VhostName, census: &mut Census) -> Result<ReadQueues, Error> {
-        let Some(metrics) = self.metrics.as_ref().filter(|_| census.prefers_metrics()) else {
+        let live_up_to = pace::live_up_to(self.kind_of_metrics().lag());
+        let Some(metrics) = self.metrics.as_ref().filter(|_| census.prefers_metrics(live_up_to))
+        else {
             return match self.read_live(vhost, census).await {
                 Err(error) if error.is_transient() => self.fall_back(vhost, census, error).await,
                 outcome => outcome,
             };
         };
-        match read_metrics(metrics, vhost, census).await {
+        match self.read_metrics(metrics, vhost, census).await {
             Ok(Some(read)) => Ok(read),
             Ok(None) => {
                 let live = self.read_live(vhost, census).await?;
-                census.judge_metrics(vhost);
+                census.judge_metrics(vhost, live_up_to);
                 Ok(live)
             }
             Err(error) => {
@@ -83,6 +87,10 @@ impl Source {
     /// The queues of a vhost that have a consumer.
     pub async fn consumed(&self, vhost: &VhostName) -> Result<HashSet<QueueName>, Error> {
         self.management.consumed_queues(vhost).await
+    }
+
+    fn kind_of_metrics(&self) -> SourceKind {
+        SourceKind::metrics(self.statistics_interval)
     }
 
     async fn read_live(&self, vhost: &VhostName, census: &mut Census) -> Result<ReadQueues, Error> {
@@ -101,7 +109,7 @@ impl Source {
         let Some(metrics) = self.metrics.as_ref().filter(|_| census.at.is_some()) else {
             return Err(error);
         };
-        match read_metrics(metrics, vhost, census).await {
+        match self.read_metrics(metrics, vhost, census).await {
             Ok(Some(read)) => {
                 tracing::warn!(vhost = %vhost, error = %chain(&error), "no live totals, reading the metrics port");
                 Ok(read)
@@ -109,29 +117,30 @@ impl Source {
             Ok(None) | Err(_) => Err(error),
         }
     }
-}
 
-/// `None`: fewer queues than there ought to be.
-async fn read_metrics(
-    metrics: &MetricsScrape,
-    vhost: &VhostName,
-    census: &Census,
-) -> Result<Option<ReadQueues>, Error> {
-    let depths = metrics.depths(vhost).await?;
-    let expected = WHOLE * crate::drain::to_f64(census.queues as u64);
-    if depths.is_empty() || crate::drain::to_f64(depths.len() as u64) < expected {
-        return Ok(None);
+    /// `None`: fewer queues than there ought to be.
+    async fn read_metrics(
+        &self,
+        metrics: &MetricsScrape,
+        vhost: &VhostName,
+        census: &Census,
+    ) -> Result<Option<ReadQueues>, Error> {
+        let depths = metrics.depths(vhost).await?;
+        let expected = WHOLE * crate::drain::to_f64(census.queues as u64);
+        if depths.is_empty() || crate::drain::to_f64(depths.len() as u64) < expected {
+            return Ok(None);
+        }
+        let queues = depths.into_iter().map(|(name, reading)| census.queue(name, reading));
+        Ok(Some(ReadQueues { queues: queues.collect(), source: self.kind_of_metrics() }))
     }
-    let queues = depths.into_iter().map(|(name, reading)| census.queue(name, reading));
-    Ok(Some(ReadQueues { queues: queues.collect(), source: SourceKind::Metrics }))
 }
 
 impl Census {
-    fn prefers_metrics(&self) -> bool {
+    fn prefers_metrics(&self, live_up_to: usize) -> bool {
         let now = clock::now();
         let recent = self.at.is_some_and(|at| now.duration_since(at) < CENSUS_EVERY);
         let believed = self.metrics_barred_until.is_none_or(|until| now >= until);
-        recent && believed && self.queues > LIVE_UP_TO
+        recent && believed && self.queues > live_up_to
     }
 
     fn take(&mut self, queues: &[Queue]) {
@@ -141,8 +150,8 @@ impl Census {
     }
 
     /// A live read followed a scrape that showed too few queues: were they really gone?
-    fn judge_metrics(&mut self, vhost: &VhostName) {
-        if self.queues > LIVE_UP_TO {
+    fn judge_metrics(&mut self, vhost: &VhostName, live_up_to: usize) {
+        if self.queues > live_up_to {
             self.metrics_barred_until = Some(clock::now() + CENSUS_EVERY);
             tracing::warn!(
                 vhost = %vhost,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hasher;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_admin::{Pool, QueueRole, RoleSet, Selector, VhostName};
@@ -173,7 +174,7 @@ impl<'a> Metadata<'a> {
     }
 
     /// A pattern that must match the whole name.
-    fn pattern(&self, key: &'static str) -> Result<Option<Regex>> {
+    fn pattern(&self, key: &'static str) -> Result<Option<Arc<Regex>>> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
@@ -185,7 +186,7 @@ impl<'a> Metadata<'a> {
                 .build()
         });
         match built {
-            Ok(regex) => Ok(Some(regex)),
+            Ok(regex) => Ok(Some(Arc::new(regex))),
             Err(error) => refuse(key, text, format!("is no pattern: {}", last_line(&error))),
         }
     }

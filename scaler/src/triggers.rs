@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use amqp_admin::VhostName;
+use amqp_admin::{Selector, VhostName};
+use regex::Regex;
 use thiserror::Error;
 
 use crate::decide::{Decision, Refusal, decide};
@@ -125,11 +126,12 @@ impl Triggers {
             found.touch(now);
             return Ok((found.clone(), false));
         }
-        let trigger = trigger::parse(metadata)?;
+        let mut trigger = trigger::parse(metadata)?;
         forget_idle(&mut known, now);
         if known.values().map(Vec::len).sum::<usize>() >= MOST_TRIGGERS {
             return Err(NotTaken::TooMany);
         }
+        share_patterns(&mut trigger, &known);
         for warning in &trigger.warnings {
             tracing::warn!(scaled_object = %format!("{namespace}/{name}"), "trigger metadata: {warning}");
         }
@@ -184,6 +186,19 @@ impl Triggers {
     }
 }
 
+/// A compiled pattern takes up to a hundred kilobytes: equal ones are one.
+fn share_patterns(trigger: &mut Trigger, known: &ByObject) {
+    let known = known.values().flatten().map(|known| &known.trigger.selector);
+    let known: Vec<&Arc<Regex>> =
+        known.flat_map(|selector| [&selector.queues, &selector.exclude]).flatten().collect();
+    let Selector { queues, exclude, .. } = &mut trigger.selector;
+    for pattern in [queues, exclude].into_iter().flatten() {
+        if let Some(equal) = known.iter().find(|known| known.as_str() == pattern.as_str()) {
+            *pattern = Arc::clone(equal);
+        }
+    }
+}
+
 fn forget_idle(known: &mut ByObject, now: Instant) {
     for triggers in known.values_mut() {
         triggers.retain(|known| now.saturating_duration_since(known.asked()) < FORGET_AFTER);
@@ -209,6 +224,19 @@ mod tests {
         let later = now + FORGET_AFTER;
         assert!(triggers.take("ns", "so", &metadata("2"), later).unwrap().0.trigger.target > 1.5);
         assert_eq!(triggers.all().len(), 1);
+    }
+
+    #[test]
+    fn equal_patterns_are_compiled_once_and_kept() {
+        let (triggers, now) = (Triggers::default(), clock::now());
+        let take = |name, pattern: &str| {
+            let metadata = [("queues".to_owned(), pattern.to_owned())].into();
+            triggers.take("ns", name, &metadata, now).unwrap().0
+        };
+        let pattern = |known: &Known| known.trigger.selector.queues.clone().unwrap();
+        let first = pattern(&take("a", "proof-.*"));
+        assert!(Arc::ptr_eq(&first, &pattern(&take("b", "proof-.*"))));
+        assert!(!Arc::ptr_eq(&first, &pattern(&take("c", "other-.*"))));
     }
 
     #[test]

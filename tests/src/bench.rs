@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use clap::Parser;
 
 use report::{Report, Scale};
-use scene::Scene;
+use scene::{Scene, Subject};
 
 /// Measures the scaler against a private RabbitMQ node.
 #[derive(Debug, Parser)]
@@ -31,9 +31,15 @@ pub struct Options {
     /// Numbers of queues to measure at.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 10_000])]
     queues: Vec<usize>,
+    /// The broker's `collect_statistics_interval`, in seconds; 5 is RabbitMQ's default.
+    #[arg(long, value_delimiter = ',', default_values_t = [5, 1])]
+    statistics: Vec<u64>,
     /// Seconds of each window in which the broker's CPU is counted.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 40)]
     window: u64,
+    /// Windows of each kind, in turns.
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
     /// Publishes timed for each kind of queue.
     #[arg(long, default_value_t = 40)]
     publishes: usize,
@@ -45,11 +51,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;
     let mut scales = Vec::new();
-    for queues in &options.queues {
-        say(&format!("== {queues} queues"));
-        scales.push(Box::pin(measure(*queues, &options)).await?);
+    for &queues in &options.queues {
+        for &statistics in &options.statistics {
+            let subject = Subject { queues, statistics };
+            say(&format!("== {subject}"));
+            scales.push(Box::pin(measure(subject, &options)).await?);
+        }
     }
-    let report = Report { scales, window: options.window, publishes: options.publishes };
+    let Options { window, rounds, publishes, .. } = options;
+    let report = Report { scales, window, rounds, publishes };
     std::fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make `{}`", options.out.display()))?;
     report.write(&options.out)?;
@@ -57,19 +67,19 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(queues: usize, options: &Options) -> anyhow::Result<Scale> {
-    let mut scene = Scene::new(queues).await?;
+async fn measure(subject: Subject, options: &Options) -> anyhow::Result<Scale> {
+    let mut scene = Scene::new(subject).await?;
     let window = Duration::from_secs(options.window);
     say("reads of the broker, one by one");
     let calls = calls::measure(&scene).await?;
     say("broker CPU by the minute");
-    let minutes = Box::pin(minute::measure(&mut scene, window)).await?;
+    let minutes = Box::pin(minute::measure(&mut scene, window, options.rounds)).await?;
     say("publish to GetMetrics");
     let freshness = freshness::measure(&scene, options.publishes).await?;
     say("GetMetrics against a no-op call");
     let rpc = rpc::measure(&scene).await?;
     let push = freshness::push(&scene, options.publishes).await?;
-    Ok(Scale { queues, calls, minutes, freshness, push, rpc, memory: scene.memory()? })
+    Ok(Scale { subject, calls, minutes, freshness, push, rpc, memory: scene.memory()? })
 }
 
 /// Progress, for whoever waits.

@@ -111,7 +111,8 @@ fn a_snapshot_older_than_its_limit_is_refused() {
 fn the_lag_of_the_metrics_port_counts_as_age() {
     let taken = clock::now();
     let mut snapshot = snapshot(&[tasks(1, 0)], taken);
-    snapshot.vhosts.get_mut(&VhostName::default()).unwrap().source = SourceKind::Metrics;
+    snapshot.vhosts.get_mut(&VhostName::default()).unwrap().source =
+        SourceKind::metrics(Duration::from_secs(5));
     let at = taken + Duration::from_secs(26);
     assert!(check_age(&trigger(&[]), &snapshot, Duration::from_secs(30), at).is_err());
 }

@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_secs(15);
 const MANY: usize = 100;
 
 /// Broker CPU seconds in a minute; the first is part of all others.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Minutes {
     /// Nobody asks.
     pub(crate) alone: f64,
@@ -30,16 +30,25 @@ pub(crate) struct Minutes {
     pub(crate) changing: f64,
 }
 
-/// Measures each in a window of its own, one after the other.
-pub(crate) async fn measure(scene: &mut Scene, window: Duration) -> Result<Minutes> {
+/// Measures each in windows of its own, in turns, so that what drifts meets all alike.
+pub(crate) async fn measure(scene: &mut Scene, window: Duration, rounds: usize) -> Result<Minutes> {
+    let mut sum = Minutes::default();
+    for _ in 0..rounds {
+        let round = Box::pin(one_round(scene, window)).await?;
+        sum = sum.plus(&round);
+    }
+    Ok(sum.divided_by(f64::from(u32::try_from(rounds)?)))
+}
+
+async fn one_round(scene: &mut Scene, window: Duration) -> Result<Minutes> {
     scene.stop_scaler();
     // What was just filled is digested for minutes: longer with more queues.
     sleep(SETTLE + Duration::from_millis(u64::try_from(scene.names.len() * 6)?)).await;
-    let alone = burnt(scene, window, sleep(window)).await?;
+    let before = burnt(scene, window, sleep(window)).await?;
     let keda = burnt(scene, window, ask_like_keda(scene, window)).await?;
-    let again = burnt(scene, window, sleep(window)).await?;
     let churn = burnt(scene, window, change(scene, window)).await?;
-    let alone = f64::midpoint(alone, again);
+    let after = burnt(scene, window, sleep(window)).await?;
+    let alone = f64::midpoint(before, after);
     scene.start_scaler()?;
     let changing = async { tokio::join!(change(scene, window), serve(scene, 1, window)).1 };
     let changing = Box::pin(settled(scene, window, changing)).await?;
@@ -54,6 +63,26 @@ pub(crate) async fn measure(scene: &mut Scene, window: Duration) -> Result<Minut
         many: many - alone,
         changing: changing - churn,
     })
+}
+
+impl Minutes {
+    fn each(&self, other: &Self, join: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            alone: join(self.alone, other.alone),
+            keda: join(self.keda, other.keda),
+            one: join(self.one, other.one),
+            many: join(self.many, other.many),
+            changing: join(self.changing, other.changing),
+        }
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        self.each(other, |a, b| a + b)
+    }
+
+    fn divided_by(&self, number: f64) -> Self {
+        self.each(self, |sum, _| sum / number)
+    }
 }
 
 async fn settled<T>(scene: &Scene, window: Duration, work: impl Future<Output = T>) -> Result<f64> {

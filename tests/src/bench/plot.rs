@@ -22,12 +22,12 @@ type Group = (String, Vec<f64>);
 pub(crate) fn cpu(scales: &[Scale], path: &Path) -> Result<()> {
     let groups = scales.iter().map(|scale| {
         let minutes = &scale.minutes;
-        (scale.queues.to_string(), vec![minutes.keda, minutes.one, minutes.many, minutes.changing])
+        (scale.subject.short(), vec![minutes.keda, minutes.one, minutes.many, minutes.changing])
     });
     let names = ["KEDA page 500", "ours, 1 object", "ours, 100 objects", "ours, changing"];
     bars(
         path,
-        "broker CPU, s in a minute, by number of queues",
+        "broker CPU, s in a minute, by queues and statistics interval",
         &names,
         &groups.collect::<Vec<_>>(),
     )
@@ -38,12 +38,12 @@ pub(crate) fn freshness(scales: &[Scale], path: &Path) -> Result<()> {
     let groups = scales.iter().map(|scale| {
         let seconds =
             [&scale.freshness.task, &scale.freshness.other, &scale.push].map(|s| s.ms(99) / 1e3);
-        (scale.queues.to_string(), seconds.to_vec())
+        (scale.subject.short(), seconds.to_vec())
     });
     let names = ["task queue", "any queue", "push, idle vhost"];
     bars(
         path,
-        "publish to KEDA's view, p99 in s, by number of queues",
+        "publish to KEDA's view, p99 in s, by queues and statistics interval",
         &names,
         &groups.collect::<Vec<_>>(),
     )
@@ -106,5 +106,5 @@ fn draw(
 fn group_label(groups: &[Group], x: f64) -> String {
     let named =
         groups.iter().zip(0u32..).find(|(_, group)| (x - f64::from(*group) - 0.5).abs() < 0.01);
-    named.map_or_else(String::new, |((name, _), _)| format!("{name} queues"))
+    named.map_or_else(String::new, |((name, _), _)| name.clone())
 }

@@ -10,7 +10,7 @@ use super::freshness::Freshness;
 use super::minute::Minutes;
 use super::plot;
 use super::rpc::Rpc;
-use super::scene::Scene;
+use super::scene::{Scene, Subject};
 use super::stats::Samples;
 
 /// What stands above the tables.
@@ -19,8 +19,8 @@ const INTRODUCTION: &str = include_str!("introduction.md");
 /// Everything measured at one number of queues.
 #[derive(Debug)]
 pub(crate) struct Scale {
-    /// Queues in the vhost.
-    pub(crate) queues: usize,
+    /// What was measured.
+    pub(crate) subject: Subject,
     /// Reads one by one.
     pub(crate) calls: Vec<Call>,
     /// CPU by the minute.
@@ -41,6 +41,8 @@ pub(crate) struct Report {
     pub(crate) scales: Vec<Scale>,
     /// Seconds of each CPU window.
     pub(crate) window: u64,
+    /// Windows of each kind.
+    pub(crate) rounds: usize,
     /// Publishes timed for each kind.
     pub(crate) publishes: usize,
 }
@@ -58,10 +60,10 @@ impl Report {
 
     fn text(&self) -> Result<String> {
         let mut text = INTRODUCTION.to_owned();
-        let Self { scales, window, publishes } = self;
+        let Self { scales, window, rounds, publishes } = self;
         writeln!(
             text,
-            "\nThis run: {}; CPU windows of {window} s, {publishes} publishes of each kind.",
+            "\nThis run: {}; {rounds} CPU windows of {window} s of each kind in turns, {publishes} publishes of each kind.",
             machine()
         )?;
         goals(&mut text, scales)?;
@@ -96,13 +98,14 @@ struct Goal {
 
 impl Scale {
     fn goals(&self) -> Vec<Goal> {
-        let Self { queues, minutes, freshness, push, rpc, memory, .. } = self;
+        let Self { subject, minutes, freshness, push, rpc, memory, .. } = self;
+        let queues = subject.queues;
         let goal = |says: &str, measured, limit| Goal {
-            says: format!("{queues} queues: {says}"),
+            says: format!("{subject}: {says}"),
             measured,
             limit,
         };
-        let any_queue = if *queues > 1_000 { 7.0 } else { 2.0 };
+        let any_queue = if queues > 1_000 { 7.0 } else { 2.0 };
         let ratio = rpc.get_metrics.ms(50) / rpc.nothing.ms(50);
         let mut goals = vec![
             goal("`GetMetrics` p50 ÷ no-op call p50", ratio, 1.3),
@@ -111,8 +114,8 @@ impl Scale {
             goal("publish to push p99, idle vhost, s", push.ms(99) / 1e3, 2.0),
             goal("resident memory with 100 triggers, MiB", *memory, 40.0),
         ];
-        if *queues >= 1_000 {
-            let cpu = if *queues >= 10_000 { 0.6 } else { 1.0 };
+        if queues >= 1_000 {
+            let cpu = if queues >= 10_000 { 0.6 } else { 1.0 };
             let Minutes { keda, one, many, changing, .. } = minutes;
             goals.push(goal("broker CPU ÷ KEDA page 500, at rest", one / keda, cpu));
             goals.push(goal("broker CPU ÷ KEDA page 500, changing", changing / keda, cpu));
@@ -135,7 +138,7 @@ fn goals(text: &mut String, scales: &[Scale]) -> Result<()> {
 }
 
 fn calls(text: &mut String, scale: &Scale) -> Result<()> {
-    writeln!(text, "\n## One read of the broker at {} queues\n", scale.queues)?;
+    writeln!(text, "\n## One read of the broker: {}\n", scale.subject)?;
     writeln!(
         text,
         "| read | n | p50 ms | p99 ms | broker CPU ms |\n| --- | --: | --: | --: | --: |"
@@ -154,13 +157,13 @@ fn minutes(text: &mut String, scales: &[Scale]) -> Result<()> {
     )?;
     writeln!(
         text,
-        "| queues | broker alone | KEDA page 500 | ours, one ScaledObject | ours, 100 | ours, one, counts changing |"
+        "| broker | broker alone | KEDA page 500 | ours, one ScaledObject | ours, 100 | ours, one, counts changing |"
     )?;
-    writeln!(text, "| --: | --: | --: | --: | --: | --: |")?;
-    for Scale { queues, minutes: Minutes { alone, keda, one, many, changing }, .. } in scales {
+    writeln!(text, "| --- | --: | --: | --: | --: | --: |")?;
+    for Scale { subject, minutes: Minutes { alone, keda, one, many, changing }, .. } in scales {
         writeln!(
             text,
-            "| {queues} | {alone:.2} | {keda:.2} | {one:.2} | {many:.2} | {changing:.2} |"
+            "| {subject} | {alone:.2} | {keda:.2} | {one:.2} | {many:.2} | {changing:.2} |"
         )?;
     }
     Ok(())
@@ -173,7 +176,7 @@ fn freshness(text: &mut String, scales: &[Scale]) -> Result<()> {
     )?;
     writeln!(
         text,
-        "| queues | path | n | p50 | p99 | longest |\n| --: | --- | --: | --: | --: | --: |"
+        "| broker | path | n | p50 | p99 | longest |\n| --- | --- | --: | --: | --: | --: |"
     )?;
     for scale in scales {
         let paths = [
@@ -186,7 +189,7 @@ fn freshness(text: &mut String, scales: &[Scale]) -> Result<()> {
             writeln!(
                 text,
                 "| {} | {path} | {} | {p50:.0} | {p99:.0} | {longest:.0} |",
-                scale.queues,
+                scale.subject,
                 samples.len()
             )?;
         }
@@ -198,14 +201,14 @@ fn rest(text: &mut String, scales: &[Scale]) -> Result<()> {
     writeln!(text, "\n## Calls and memory\n")?;
     writeln!(
         text,
-        "| queues | no-op call p50 µs | `GetMetrics` p50 µs | no-op p99 | `GetMetrics` p99 | resident MiB |"
+        "| broker | no-op call p50 µs | `GetMetrics` p50 µs | no-op p99 | `GetMetrics` p99 | resident MiB |"
     )?;
-    writeln!(text, "| --: | --: | --: | --: | --: | --: |")?;
-    for Scale { queues, rpc: Rpc { nothing, get_metrics }, memory, .. } in scales {
+    writeln!(text, "| --- | --: | --: | --: | --: | --: |")?;
+    for Scale { subject, rpc: Rpc { nothing, get_metrics }, memory, .. } in scales {
         let us = |samples: &Samples, percent| samples.ms(percent) * 1e3;
         writeln!(
             text,
-            "| {queues} | {:.0} | {:.0} | {:.0} | {:.0} | {memory:.1} |",
+            "| {subject} | {:.0} | {:.0} | {:.0} | {:.0} | {memory:.1} |",
             us(nothing, 50),
             us(get_metrics, 50),
             us(nothing, 99),

@@ -1,5 +1,8 @@
 //! What is measured: a private broker with so many queues, and the scaler beside it.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::amqp::Amqp;
 use crate::harness;
 use crate::keda::{KedaClient, scaled_object};
@@ -16,6 +19,28 @@ pub(crate) const TASKS: &str = "task-ipc-routing-key";
 /// Every second queue holds a message, so there is demand.
 const HOLDS_WORK: usize = 2;
 
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    /// Queues in the vhost.
+    pub(crate) queues: usize,
+    /// The broker's `collect_statistics_interval` in seconds.
+    pub(crate) statistics: u64,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} queues, statistics each {} s", self.queues, self.statistics)
+    }
+}
+
+impl Subject {
+    /// For the narrow places of a plot.
+    pub(crate) fn short(self) -> String {
+        format!("{}, {} s", self.queues, self.statistics)
+    }
+}
+
 /// A broker full of queues.
 pub(crate) struct Scene {
     /// The node.
@@ -24,13 +49,18 @@ pub(crate) struct Scene {
     pub(crate) amqp: Amqp,
     /// Names of the per-proof queues.
     pub(crate) names: Vec<String>,
+    subject: Subject,
     scaler: Option<RunningScaler>,
 }
 
 impl Scene {
     /// Starts a node and fills it.
-    pub(crate) async fn new(queues: usize) -> Result<Self> {
-        let broker = PrivateBroker::start_new(&RabbitConfig::default())?;
+    pub(crate) async fn new(subject: Subject) -> Result<Self> {
+        let Subject { queues, statistics } = subject;
+        let broker = PrivateBroker::start_new(&RabbitConfig {
+            collect_statistics_interval: Some(Duration::from_secs(statistics)),
+            ..RabbitConfig::default()
+        })?;
         broker.add_vhost(VHOST)?;
         let amqp = Amqp::connect(&broker.amqp_uri(VHOST)).await?;
         let names: Vec<_> =
@@ -39,8 +69,9 @@ impl Scene {
         amqp.paladin_queue(TASKS).await?;
         amqp.publish(TASKS, 1).await?;
         amqp.publish_to(names.iter().step_by(HOLDS_WORK).map(String::as_str)).await?;
-        let scaler = Some(start(&broker)?);
-        Ok(Self { broker, amqp, names, scaler })
+        let mut scene = Self { broker, amqp, names, subject, scaler: None };
+        scene.start_scaler()?;
+        Ok(scene)
     }
 
     /// The running scaler.
@@ -55,7 +86,11 @@ impl Scene {
 
     /// Starts it anew, knowing no trigger.
     pub(crate) fn start_scaler(&mut self) -> Result<()> {
-        self.scaler = Some(start(&self.broker)?);
+        let interval = format!("{}s", self.subject.statistics);
+        let metrics =
+            ["--metrics-url", self.broker.metrics_url(), "--statistics-interval", &interval];
+        let launch = Launch::new().broker(self.broker.access(), VHOST).args(metrics);
+        self.scaler = Some(launch.start()?);
         Ok(())
     }
 
@@ -77,11 +112,6 @@ impl Scene {
         let path = harness::binary("zero-scaler").context("no zero-scaler is built")?;
         Ok(std::fs::metadata(path)?.len())
     }
-}
-
-fn start(broker: &PrivateBroker) -> Result<RunningScaler> {
-    let metrics = ["--metrics-url", broker.metrics_url()];
-    Launch::new().broker(broker.access(), VHOST).args(metrics).start()
 }
 
 /// The trigger of the `number`-th ScaledObject: all differ, all sum over all queues.
