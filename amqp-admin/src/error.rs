@@ -88,6 +88,8 @@ pub enum Error {
         act: String,
         /// The address, without credentials.
         endpoint: String,
+        /// The broker's reply code, when it was the broker that refused.
+        reply: Option<u16>,
         /// The cause.
         source: Source,
     },
@@ -97,20 +99,33 @@ impl Error {
     /// The thing asked for does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { status: 404, .. })
+        matches!(self, Self::Status { status: 404, .. } | Self::Amqp { reply: Some(404), .. })
     }
 
     /// The broker knows us not, or does not let us.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Status { status: 401 | 403, .. })
+        matches!(self, Self::Status { status: 401 | 403, .. } | Self::Amqp { reply: Some(403), .. })
+    }
+
+    /// Somebody else has it: an exclusive queue, or an exclusive consumer on it.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Amqp { reply: Some(405), .. })
+    }
+
+    /// The broker's condition did not hold: a queue in use, or not as it was declared.
+    #[must_use]
+    pub fn is_precondition_failed(&self) -> bool {
+        matches!(self, Self::Amqp { reply: Some(406), .. })
     }
 
     /// Asking again later may work without anybody changing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Request { .. } | Self::Timeout { .. } | Self::Amqp { .. } => true,
+            Self::Request { .. } | Self::Timeout { .. } => true,
+            Self::Amqp { reply, .. } => reply.is_none_or(|reply| !(400..500).contains(&reply)),
             Self::Status { status, .. } => *status == 429 || *status >= 500,
             Self::InvalidEndpoint { .. }
             | Self::ReadFile { .. }
@@ -119,6 +134,23 @@ impl Error {
             | Self::TooLarge { .. } => false,
         }
     }
+}
+
+/// An error and its causes in one line.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        // Libraries below repeat their source's words in their own.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn humane(limit: Duration) -> String {

@@ -14,9 +14,15 @@ use crate::queue::Queue;
 use crate::transport::Transport;
 
 mod channels;
+mod consumers;
+mod detail;
+mod overview;
 mod wire;
 
 pub use channels::OpenChannel;
+pub use consumers::{Client, QueueConsumer};
+pub use detail::QueueDetail;
+pub use overview::{NodeHealth, Overview};
 
 /// Largest answer held in memory: about 108 bytes a queue, so half a million queues.
 const BODY_LIMIT: usize = 64 << 20;

@@ -71,6 +71,12 @@ macro_rules! broker_name {
             }
         }
 
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl std::str::FromStr for $type {
             type Err = NameError;
 

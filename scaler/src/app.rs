@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp_admin::{Management, MetricsScrape};
+use amqp_admin::{Management, MetricsScrape, chain};
 use anyhow::{Context, Result, anyhow};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ use crate::config::{self, BrokerConfig};
 use crate::keeper::Keeper;
 use crate::local::{self, LocalOptions, LocalStatus};
 use crate::poller::Poller;
-use crate::source::{Source, chain};
+use crate::source::Source;
 use crate::status::KeepAliveStatus;
 use crate::task_depths::TaskDepths;
 use crate::telemetry::Telemetry;

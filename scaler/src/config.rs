@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use amqp_admin::{Credentials, Endpoint, Tls, VhostName};
+use amqp_admin::{Addresses, Endpoint, Endpoints, VhostName};
 use anyhow::{Context, Result, bail, ensure};
-use secrecy::ExposeSecret;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -115,27 +114,23 @@ impl FileBroker {
                 "no management address: give --management-url or ZERO_SCALER_MANAGEMENT_URL (the broker's plugin rabbitmq_management serves it)"
             )
         };
-        let tls = Tls::from_files(
-            self.ca_file.as_deref(),
-            self.client_cert_file.as_deref(),
-            self.client_key_file.as_deref(),
-        )?;
-        let amqp = Endpoint::amqp(&amqp_uri)?.with_tls(tls.clone());
-        let credentials =
-            credentials(&amqp, self.username_file.as_deref(), self.password_file.as_deref())?;
-        let amqp = amqp.with_credentials(credentials);
-        let shared = amqp.credentials.clone();
-        let management = Endpoint::management(&management_url)?.with_tls(tls.clone());
-        // Credentials in the management address win over those of AMQP.
-        let own = management.credentials.clone();
-        let metrics =
-            self.metrics_urls.iter().map(|url| Ok(Endpoint::metrics(url)?.with_tls(tls.clone())));
+        let addresses = Addresses {
+            amqp_uri,
+            management_url: Some(management_url),
+            metrics_urls: self.metrics_urls,
+            username_file: self.username_file,
+            password_file: self.password_file,
+            ca_file: self.ca_file,
+            client_cert_file: self.client_cert_file,
+            client_key_file: self.client_key_file,
+        };
+        let Endpoints { amqp, management, metrics } = addresses.resolve()?;
         Ok(BrokerConfig {
             alias: alias.to_owned(),
             statistics_interval: statistics_interval(self.statistics_interval)?,
             home: amqp.vhost()?,
-            management: management.with_credentials(own.or(shared)),
-            metrics: metrics.collect::<Result<_>>()?,
+            management,
+            metrics,
             amqp,
         })
     }
@@ -159,34 +154,10 @@ fn duration<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::
         .map_err(|error| D::Error::custom(format!("`{text}` is no duration: {error}")))
 }
 
-fn credentials(
-    amqp: &Endpoint,
-    user: Option<&Path>,
-    password: Option<&Path>,
-) -> Result<Option<Credentials>> {
-    let in_uri = amqp.credentials.as_ref();
-    let read = |path: &Path| Credentials::from_files(path, path);
-    match (user, password) {
-        (None, None) => Ok(None),
-        (Some(user), Some(password)) => Ok(Some(Credentials::from_files(user, password)?)),
-        (None, Some(password)) => {
-            let user =
-                in_uri.map(|credentials| credentials.user.clone()).filter(|user| !user.is_empty());
-            let user = user.context("a password file is given, but no user: put the user into the AMQP URI or give --username-file")?;
-            Ok(Some(Credentials { user, password: read(password)?.password }))
-        }
-        (Some(user), None) => {
-            let password = in_uri.map(|credentials| credentials.password.clone());
-            let password = password.filter(|password| !password.expose_secret().is_empty());
-            let password =
-                password.context("a user file is given, but no password: give --password-file")?;
-            Ok(Some(Credentials { user: read(user)?.user, password }))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]

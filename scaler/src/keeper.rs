@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{Endpoint, Error, QueueKind, QueueName, QueueRole, VhostName};
+use amqp_admin::{Endpoint, Error, QueueKind, QueueName, QueueRole, VhostName, chain};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker_state::BrokerState;
 use crate::clock;
 use crate::sessions::Sessions;
 use crate::snapshot::{Orphans, Snapshot};
-use crate::source::chain;
 use crate::status::KeptQueue;
 use crate::triggers::{Known, Triggers};
 

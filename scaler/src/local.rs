@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
-use amqp_admin::{Management, OpenChannel};
+use amqp_admin::{Management, OpenChannel, chain};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answers::Answers;
 use crate::clock;
-use crate::source::chain;
 
 pub mod activity;
 pub mod children;

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{Error, Queue, QueueRole, VhostName};
+use amqp_admin::{Error, Queue, QueueRole, VhostName, chain};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::orphans::{Evidence, OrphanWatch};
 use crate::pace::{self, Load};
 use crate::snapshot::VhostReading;
-use crate::source::{Census, ReadQueues, Source, chain};
+use crate::source::{Census, ReadQueues, Source};
 use crate::triggers::Triggers;
 
 /// Reads of one broker under way at once: a hung vhost must not hold up the others.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use amqp_admin::{
     Error, Lease, Management, MetricsScrape, Queue, QueueKind, QueueName, QueueRole, QueueState,
-    Reading, VhostName, classify,
+    Reading, VhostName, chain, classify,
 };
 
 use crate::clock;
@@ -179,21 +179,4 @@ fn special(queue: &Queue) -> Option<(QueueName, Special)> {
         && !queue.exclusive;
     let special = Special { role: queue.role, kind: queue.kind, exclusive: queue.exclusive };
     (!plain).then(|| (queue.name.clone(), special))
-}
-
-/// An error and its causes in one line.
-#[must_use]
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        // Libraries below repeat their source's words in their own.
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_admin::{
-    Endpoint, Error, Lease, Management, QueueName, QueueRole, VhostName, classify, task_queue_names,
+    Endpoint, Error, Lease, Management, QueueName, QueueRole, VhostName, chain, classify,
+    task_queue_names,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,6 @@ use crate::clock;
 use crate::pace;
 use crate::sessions::Sessions;
 use crate::snapshot::{Orphans, Snapshot, Touched};
-use crate::source::chain;
 
 /// After a failure, before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -5,12 +5,10 @@ use std::{fs, path::PathBuf};
 use paladin::{serializer::Serializer, task::AnyTask};
 use regex::bytes::Regex;
 use stand_in::{
+    samples::Samples,
     values::hex_number,
     witness::{self, BlockProverInput},
 };
-
-/// Both wire formats.
-pub(super) const SERIALIZERS: [Serializer; 2] = [Serializer::Postcard, Serializer::Cbor];
 
 /// The committed witness files of one form, made and real.
 pub(super) fn files(form: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -46,4 +44,15 @@ pub(super) fn find_block(body: &[u8], serializer: Serializer) -> Option<u64> {
 pub(super) fn assert_found(task: &AnyTask, serializer: Serializer, block: u64) {
     let body = serializer.to_bytes(task).unwrap();
     assert_eq!(find_block(&body, serializer), Some(block), "operation {}", task.operation_id);
+}
+
+/// The check that the message files of a generation are the samples, and no others.
+pub(super) fn assert_committed(samples: &Samples, generation: &str) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../amqp-admin/src/paladin/fixtures");
+    for (name, bytes) in &samples.files {
+        let committed = fs::read(format!("{root}/{name}")).unwrap_or_default();
+        let program = format!("stand-in-{}-message-gen", generation.replace('.', ""));
+        assert!(committed == *bytes, "{name} differs: run {program}");
+        assert!(bytes.len() < 60_000, "{name} is too large");
+    }
 }

@@ -17,4 +17,6 @@ mod private_broker;
 #[cfg(test)]
 mod prover;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod shared_broker;

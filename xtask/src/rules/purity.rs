@@ -4,7 +4,7 @@ use super::{File, Finding, Tree, has_word};
 
 /// The modules that decide; a folder of the same name belongs to the module.
 const PURE: [(&str, &[&str]); 2] = [
-    ("amqp-admin", &["queue", "classify", "backlog", "name"]),
+    ("amqp-admin", &["queue", "classify", "backlog", "name", "paladin"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
 ];
 /// What stands for input and output.

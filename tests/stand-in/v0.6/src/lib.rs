@@ -23,6 +23,8 @@ pub mod logging;
 pub mod proof;
 #[path = "../../src/results.rs"]
 pub mod results;
+#[path = "../../src/samples.rs"]
+pub mod samples;
 #[path = "../../src/start.rs"]
 pub mod start;
 #[path = "../../src/task_log.rs"]
@@ -40,6 +42,7 @@ pub mod generation_args;
 pub mod inputs;
 pub mod leader;
 pub mod leader_args;
+pub mod messages;
 pub mod names;
 pub mod ops;
 pub mod prover;

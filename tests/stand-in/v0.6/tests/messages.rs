@@ -4,7 +4,7 @@
 #[path = "../../tests/common.rs"]
 mod common;
 
-use common::{SERIALIZERS, assert_found, blocks, files};
+use common::{assert_found, blocks, files};
 use paladin::{
     config::{Config, Runtime as RuntimeKind},
     runtime::Runtime,
@@ -12,10 +12,12 @@ use paladin::{
 };
 use stand_in::{
     inputs::cut,
+    messages,
     ops::{self, TxnResult},
     proof::{AggregatedProof, PreviousBlock, Segment},
     prover::Prover,
     results::Results,
+    samples::SERIALIZERS,
     witness,
 };
 
@@ -67,6 +69,11 @@ fn the_other_generations_witnesses_are_refused_in_upstreams_words() {
         let words = "code_db: invalid type: sequence, expected a map";
         assert!(refused.contains(words), "{}: {refused}", path.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn committed_messages_are_what_the_generator_writes() {
+    common::assert_committed(&messages::samples().await.unwrap(), "v0.6");
 }
 
 /// Every operation runs, so this also shows that ids and functions belong together.

@@ -31,7 +31,7 @@ use tracing::{error, warn};
 const COMMANDS: &str = "command-ipc-routing-key";
 
 /// The key that means every job.
-const ABORT_ALL: &str = "abort-all-key";
+pub(crate) const ABORT_ALL: &str = "abort-all-key";
 
 /// How long an aborted worker lingers.
 const LINGER: Duration = Duration::from_secs(10);

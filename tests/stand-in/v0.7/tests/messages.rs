@@ -4,7 +4,7 @@
 #[path = "../../tests/common.rs"]
 mod common;
 
-use common::{SERIALIZERS, assert_found, blocks, files};
+use common::{assert_found, blocks, files};
 use paladin::{
     config::{Config, Runtime as RuntimeKind},
     runtime::Runtime,
@@ -13,10 +13,11 @@ use paladin::{
 use stand_in::{
     inputs::cut,
     leader_args::ProverArgs,
-    ops,
+    messages, ops,
     proof::{AggregatedProof, PreviousBlock, Segment},
     prover::Prover,
     results::Results,
+    samples::SERIALIZERS,
     synthetic, witness,
 };
 
@@ -77,6 +78,11 @@ fn committed_witnesses_are_what_the_generator_writes() {
         assert!(committed == text, "{name} differs: run stand-in-witness-gen");
         assert!(text.len() < 1_000_000, "{name} is too large");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn committed_messages_are_what_the_generator_writes() {
+    common::assert_committed(&messages::samples().await.unwrap(), "v0.7");
 }
 
 /// Every operation runs, so this also shows that ids and functions belong together.

@@ -1,0 +1,99 @@
+//! Messages of one queue held unacknowledged, one taken after the other.
+//!
+//! Nothing that is held can be lost: whatever ends the channel (an error, a signal, a lost
+//! connection), the broker puts what was not acknowledged back, each message at its old place
+//! where that is possible. So *keeping* a message takes nothing but letting it go.
+
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+
+use super::{BrokerConnection, Message, bounded, failure};
+use crate::error::{Result, Source};
+use crate::name::QueueName;
+
+/// A message in our hands.
+#[derive(Debug)]
+pub struct Taken {
+    /// The message.
+    pub message: Message,
+    /// It was in somebody's hands before.
+    pub redelivered: bool,
+    /// Ready messages behind it at that moment.
+    pub behind: u64,
+    tag: u64,
+}
+
+/// Messages of one queue in our hands.
+#[derive(Debug)]
+pub struct Hold<'c> {
+    connection: &'c BrokerConnection,
+    channel: Channel,
+    queue: QueueName,
+}
+
+impl BrokerConnection {
+    /// Begins to hold messages of a queue. Needs `read` on the queue.
+    pub async fn hold(&self, queue: &QueueName) -> Result<Hold<'_>> {
+        let channel = self.open_channel().await?;
+        Ok(Hold { connection: self, channel, queue: queue.clone() })
+    }
+}
+
+impl Hold<'_> {
+    /// Takes the next ready message; `None` when there is none. Renews the queue's lease.
+    pub async fn take(&mut self) -> Result<Option<Taken>> {
+        let queue = self.queue.as_str();
+        let get = self.channel.basic_get(queue.into(), BasicGetOptions::default());
+        let got = bounded(self.connection.timeout, async { Ok(get.await?) }).await;
+        let got = got.map_err(|source| self.failed("take a message of", source))?;
+        Ok(got.map(|got| {
+            let behind = u64::from(got.message_count);
+            let delivery = got.delivery;
+            let message = Message {
+                exchange: delivery.exchange.to_string(),
+                routing_key: delivery.routing_key.to_string(),
+                properties: delivery.properties.into(),
+                body: delivery.data,
+            };
+            let (redelivered, tag) = (delivery.redelivered, delivery.delivery_tag);
+            Taken { message, redelivered, behind, tag }
+        }))
+    }
+
+    /// Acknowledges a message: it is gone for good once [`Self::release`] has returned.
+    pub async fn remove(&mut self, tag: Tag) -> Result<()> {
+        let ack = self.channel.basic_ack(tag.0, BasicAckOptions::default());
+        let sent = bounded(self.connection.timeout, async { Ok(ack.await?) }).await;
+        sent.map_err(|source| self.failed("acknowledge a message of", source))
+    }
+
+    /// Gives everything back that was not removed, and waits until the broker has done so.
+    pub async fn release(self) -> Result<()> {
+        let options = BasicNackOptions { multiple: true, requeue: true };
+        let give_back = async {
+            // Tag 0 with `multiple` is every message that is held.
+            self.channel.basic_nack(0, options).await?;
+            // The broker answers the closing after all that was sent before it.
+            Ok(self.channel.close(200, "done".into()).await?)
+        };
+        let outcome = bounded(self.connection.timeout, give_back).await;
+        outcome.map_err(|source| self.failed("give back messages of", source))
+    }
+
+    fn failed(&self, act: &str, source: Source) -> crate::Error {
+        let act = format!("{act} the queue `{}`", self.queue);
+        failure(&self.connection.endpoint, &act, source)
+    }
+}
+
+/// Names a message that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag(u64);
+
+impl Taken {
+    /// What [`Hold::remove`] knows it by.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag(self.tag)
+    }
+}

@@ -1,0 +1,149 @@
+//! One message as the broker keeps it, and its properties as they stand on the wire.
+
+use lapin::BasicProperties;
+use lapin::protocol::basic::{gen_properties, parse_properties};
+use lapin::types::AMQPValue;
+use thiserror::Error;
+
+/// Bytes that are not the properties of an AMQP 0-9-1 message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the message's properties cannot be read")]
+pub struct NotProperties;
+
+/// A message's properties and headers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Properties(BasicProperties);
+
+impl Properties {
+    /// The properties as AMQP 0-9-1 encodes them in a content header (section 4.2.6.1).
+    pub fn encoded(&self) -> Result<Vec<u8>, NotProperties> {
+        let written = cookie_factory::r#gen(gen_properties(&self.0), Vec::new());
+        written.map(|(bytes, _)| bytes).map_err(|_| NotProperties)
+    }
+
+    /// Reads what [`Self::encoded`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, NotProperties> {
+        match parse_properties(bytes) {
+            Ok(([], properties)) => Ok(Self(properties)),
+            Ok(_) | Err(_) => Err(NotProperties),
+        }
+    }
+
+    /// A header that holds text or a number, as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let value = self.0.headers().as_ref()?.inner().get(name)?;
+        text_of(value)
+    }
+
+    /// Whether the message is to survive a broker's restart, in a queue that does.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        *self.0.delivery_mode() == Some(2)
+    }
+
+    pub(super) fn inner(&self) -> BasicProperties {
+        self.0.clone()
+    }
+}
+
+impl From<BasicProperties> for Properties {
+    fn from(properties: BasicProperties) -> Self {
+        Self(properties)
+    }
+}
+
+fn text_of(value: &AMQPValue) -> Option<String> {
+    match value {
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortShortInt(number) => Some(number.to_string()),
+        AMQPValue::ShortShortUInt(number) => Some(number.to_string()),
+        AMQPValue::ShortInt(number) => Some(number.to_string()),
+        AMQPValue::ShortUInt(number) => Some(number.to_string()),
+        AMQPValue::LongInt(number) => Some(number.to_string()),
+        AMQPValue::LongUInt(number) => Some(number.to_string()),
+        AMQPValue::LongLongInt(number) => Some(number.to_string()),
+        AMQPValue::Boolean(_)
+        | AMQPValue::Float(_)
+        | AMQPValue::Double(_)
+        | AMQPValue::DecimalValue(_)
+        | AMQPValue::FieldArray(_)
+        | AMQPValue::Timestamp(_)
+        | AMQPValue::FieldTable(_)
+        | AMQPValue::ByteArray(_)
+        | AMQPValue::Void => None,
+    }
+}
+
+/// A message with everything that a publisher gave it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Message {
+    /// The exchange it was published to; empty for the default exchange.
+    pub exchange: String,
+    /// The routing key it was published with: with the default exchange, the queue's name.
+    pub routing_key: String,
+    /// Its properties and headers.
+    pub properties: Properties,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use lapin::types::FieldTable;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Properties with one header that holds text.
+    pub(crate) fn tagged(name: &str, text: &str) -> Properties {
+        let mut headers = FieldTable::default();
+        headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        Properties(BasicProperties::default().with_headers(headers))
+    }
+
+    fn rich() -> Properties {
+        let mut headers = FieldTable::default();
+        headers.insert("zero-block".into(), AMQPValue::LongString("20362226".into()));
+        headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(3));
+        let properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_headers(headers)
+            .with_message_id("m".into());
+        Properties(properties)
+    }
+
+    #[test]
+    fn properties_survive_encoding() {
+        let encoded = rich().encoded().unwrap();
+        assert_eq!(Properties::decode(&encoded).unwrap(), rich());
+        assert_eq!(
+            Properties::decode(&Properties::default().encoded().unwrap()).unwrap(),
+            Properties::default()
+        );
+    }
+
+    #[test]
+    fn headers_are_told_as_text() {
+        assert_eq!(rich().header("zero-block").as_deref(), Some("20362226"));
+        assert_eq!(rich().header("x-delivery-count").as_deref(), Some("3"));
+        assert_eq!(rich().header("none"), None);
+        assert!(rich().is_persistent());
+    }
+
+    #[test]
+    fn a_torn_or_longer_encoding_is_refused() {
+        let encoded = rich().encoded().unwrap();
+        let torn = encoded.get(..encoded.len() - 1).unwrap();
+        assert_eq!(Properties::decode(torn), Err(NotProperties));
+        assert_eq!(Properties::decode(&[encoded, vec![0]].concat()), Err(NotProperties));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Properties::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! PURE: what a command will do, as data: shown before, done after, told in the same words.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::name::{QueueName, VhostName};
+use crate::paladin::Serializer;
+use crate::wanted::Wanted;
+
+/// Everything a command will do, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Where.
+    pub vhost: VhostName,
+    /// The steps. Each stands alone: one that fails does not keep the others from being done.
+    pub steps: Vec<Step>,
+    /// What the steps do not reach or bring about, for whoever decides.
+    pub notes: Vec<String>,
+}
+
+/// One thing done to one queue. Counts are those of the moment of planning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The queue.
+    pub queue: QueueName,
+    /// What is done to it.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// What is done to a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "act", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Act {
+    /// All ready messages go at once, into no backup.
+    Purge {
+        /// Ready messages; `None`: the broker did not say.
+        ready: Option<u64>,
+        /// Messages in workers' hands, which stay.
+        unacked: Option<u64>,
+    },
+    /// Wanted messages go into the backup.
+    Remove {
+        /// Which.
+        #[serde(skip)]
+        wanted: Wanted,
+        /// How many; `None`: they were not looked at.
+        messages: Option<u64>,
+        /// Ready messages of the queue.
+        ready: Option<u64>,
+        /// The queue's kind makes messages that stay go to its end.
+        quorum: bool,
+    },
+    /// Wanted messages go to another queue.
+    Move {
+        /// Which.
+        #[serde(skip)]
+        wanted: Wanted,
+        /// How many; `None`: they were not looked at.
+        messages: Option<u64>,
+        /// Ready messages of the queue.
+        ready: Option<u64>,
+        /// Where.
+        to: QueueName,
+        /// The queue's kind makes messages that stay go to its end.
+        quorum: bool,
+    },
+    /// A leader that waits for results in the queue is told that its work failed, and ends.
+    Tell {
+        /// What the leader understands.
+        #[serde(skip)]
+        serializer: Serializer,
+        /// What it will print as the cause.
+        words: String,
+    },
+    /// The queue goes.
+    Delete {
+        /// Messages that go with it into the backup.
+        ready: Option<u64>,
+        /// Only while nobody consumes from it.
+        only_unused: bool,
+    },
+}
+
+impl Plan {
+    /// A plan without steps.
+    #[must_use]
+    pub fn new(vhost: VhostName) -> Self {
+        Self { vhost, steps: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Adds a step.
+    pub fn step(&mut self, queue: QueueName, act: Act) {
+        self.steps.push(Step { queue, act });
+    }
+
+    /// Adds a note, once.
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether a step takes messages that have to be in a backup first.
+    #[must_use]
+    pub fn needs_backup(&self) -> bool {
+        self.steps.iter().any(|step| match step.act {
+            Act::Remove { .. } | Act::Delete { .. } => true,
+            Act::Purge { .. } | Act::Move { .. } | Act::Tell { .. } => false,
+        })
+    }
+
+    /// Messages that will go; `None` where one of the counts is not known.
+    #[must_use]
+    pub fn messages(&self) -> Option<u64> {
+        let counts = self.steps.iter().map(|step| match step.act {
+            Act::Purge { ready, .. } | Act::Delete { ready, .. } => ready,
+            Act::Remove { messages, .. } | Act::Move { messages, .. } => messages,
+            Act::Tell { .. } => Some(0),
+        });
+        counts.sum()
+    }
+}
+
+/// So many ready messages, or that their number is not known.
+struct Ready(Option<u64>);
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(1) => f.write_str("1 ready message"),
+            Some(count) => write!(f, "{count} ready messages"),
+            None => f.write_str("an unknown number of ready messages"),
+        }
+    }
+}
+
+/// How many of them.
+struct Part(Option<u64>);
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(count) => write!(f, "{count}"),
+            None => f.write_str("the wanted ones"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queue = &self.queue;
+        match &self.act {
+            Act::Purge { ready, .. } => {
+                write!(f, "purge {} of `{queue}`, without a backup", Ready(*ready))
+            }
+            Act::Remove { messages, ready, .. } => {
+                let (part, ready) = (Part(*messages), Ready(*ready));
+                write!(f, "remove {part} of {ready} of `{queue}` into the backup")
+            }
+            Act::Move { messages, ready, to, .. } => {
+                let (part, ready) = (Part(*messages), Ready(*ready));
+                write!(f, "move {part} of {ready} of `{queue}` to `{to}`")
+            }
+            Act::Tell { .. } => {
+                write!(
+                    f,
+                    "tell the leader that waits on `{queue}` that its work was removed: it ends"
+                )
+            }
+            Act::Delete { ready, only_unused } => {
+                let when = if *only_unused { ", if still nobody consumes from it" } else { "" };
+                write!(f, "delete the queue `{queue}` with {}{when}", Ready(*ready))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "In vhost `{}`:", self.vhost)?;
+        for (step, number) in self.steps.iter().zip(1..) {
+            writeln!(f, "  {number}. {step}")?;
+        }
+        if self.steps.is_empty() {
+            writeln!(f, "  nothing to do")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(name: &str) -> QueueName {
+        QueueName::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_plan_reads_as_what_will_be_done() {
+        let mut plan = Plan::new(VhostName::default());
+        plan.step(queue("a"), Act::Purge { ready: Some(3), unacked: Some(1) });
+        let (messages, ready, quorum) = (Some(2), Some(9), false);
+        let wanted = Wanted::Everything;
+        plan.step(queue("b"), Act::Remove { wanted: wanted.clone(), messages, ready, quorum });
+        let to = queue("z");
+        plan.step(queue("c"), Act::Move { wanted, messages: None, ready, to, quorum });
+        plan.step(queue("AbCdE"), Act::Delete { ready: Some(0), only_unused: true });
+        let (serializer, words) = (Serializer::Postcard, "removed".to_owned());
+        plan.step(queue("AbCdE"), Act::Tell { serializer, words });
+        plan.note("1 message is in a worker's hands");
+        plan.note("1 message is in a worker's hands");
+        insta::assert_snapshot!(plan, @"
+        In vhost `/`:
+          1. purge 3 ready messages of `a`, without a backup
+          2. remove 2 of 9 ready messages of `b` into the backup
+          3. move the wanted ones of 9 ready messages of `c` to `z`
+          4. delete the queue `AbCdE` with 0 ready messages, if still nobody consumes from it
+          5. tell the leader that waits on `AbCdE` that its work was removed: it ends
+          note: 1 message is in a worker's hands
+        ");
+        assert!(plan.needs_backup());
+        assert_eq!(plan.messages(), None);
+    }
+
+    #[test]
+    fn an_empty_plan_says_so() {
+        let plan = Plan::new(VhostName::default());
+        assert_eq!(plan.to_string(), "In vhost `/`:\n  nothing to do\n");
+        assert_eq!(plan.messages(), Some(0));
+    }
+}
