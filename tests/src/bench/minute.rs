@@ -11,7 +11,7 @@ use super::scene::{Scene, object};
 /// KEDA polls every 30 s and the HPA asks every 15 s: six reads a minute for one ScaledObject.
 const KEDA_EVERY: Duration = Duration::from_secs(10);
 /// Until the scaler has found its pace and the broker has digested what came before.
-const SETTLE: Duration = Duration::from_secs(15);
+const SETTLE: Duration = Duration::from_secs(12);
 /// Many ScaledObjects on one broker.
 const MANY: usize = 100;
 

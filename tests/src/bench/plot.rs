@@ -20,9 +20,10 @@ type Group = (String, Vec<f64>);
 
 /// Broker CPU by the minute.
 pub(crate) fn cpu(scales: &[Scale], path: &Path) -> Result<()> {
-    let groups = scales.iter().map(|scale| {
-        let minutes = &scale.minutes;
-        (scale.subject.short(), vec![minutes.keda, minutes.one, minutes.many, minutes.changing])
+    let groups = scales.iter().filter_map(|scale| {
+        let minutes = scale.minutes?;
+        let bars = vec![minutes.keda, minutes.one, minutes.many, minutes.changing];
+        Some((scale.subject.short(), bars))
     });
     let names = ["KEDA page 500", "ours, 1 object", "ours, 100 objects", "ours, changing"];
     bars(
