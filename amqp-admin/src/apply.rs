@@ -11,7 +11,7 @@ use crate::broker::BrokerConnection;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::name::{QueueName, VhostName};
-use crate::plan::{Plan, Step};
+use crate::plan::{Act, Plan, Step};
 use crate::report::{End, Outcome, Report};
 use crate::sift::{SiftError, Sifted};
 use work::Work;
@@ -51,7 +51,10 @@ impl Applier<'_> {
     ) -> Result<Report, BackupError> {
         let mut outcomes = Vec::new();
         for (number, step) in plan.steps.iter().enumerate() {
-            let (end, remark) = if self.stop.load(Ordering::Relaxed) {
+            // A leader is not ended for tasks that are still there.
+            let too_early = matches!(step.act, Act::Tell { .. })
+                && outcomes.iter().any(|outcome: &Outcome| !outcome.end.is_success());
+            let (end, remark) = if too_early || self.stop.load(Ordering::Relaxed) {
                 (End::NotStarted, None)
             } else {
                 let mut told = |sifted: &Sifted| {

@@ -57,6 +57,8 @@ pub enum Destination<'c> {
     File(&'c mut BackupWriter),
     /// Into another queue: they are moved.
     Queue(Publisher<'c>),
+    /// Into a file, and they stay as well.
+    Copy(&'c mut BackupWriter),
     /// Nowhere: they are only counted.
     Nowhere,
 }
@@ -203,6 +205,10 @@ impl Hands<'_> {
             | (Verdict::Other | Verdict::Unknown, _, Keep::Republish(publisher)) => {
                 publisher.send(&taken.message).await?;
             }
+            (Verdict::Wanted, Destination::Copy(file), _) => {
+                file.add(queue, &taken.message, taken.redelivered)?;
+                return may_be_given_back(taken);
+            }
             (Verdict::Wanted, Destination::Nowhere, _)
             | (Verdict::Other | Verdict::Unknown, _, Keep::GiveBack) => {
                 return may_be_given_back(taken);
@@ -221,7 +227,7 @@ impl Hands<'_> {
         match &mut self.destination {
             Destination::File(file) => file.sync()?,
             Destination::Queue(publisher) => publisher.settle().await?,
-            Destination::Nowhere => {}
+            Destination::Copy(_) | Destination::Nowhere => {}
         }
         if let Keep::Republish(publisher) = &mut self.keep {
             publisher.settle().await?;

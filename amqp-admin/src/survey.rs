@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::broker::Message;
 use crate::name::QueueName;
-use crate::paladin::{self, Operation};
+use crate::paladin::{self, Operation, Serializer};
 use crate::wanted::{BLOCK_HEADER, PROOF_HEADER};
 
 /// Blocks named for one job at the most: a directive is about one block, so more are a forgery.
@@ -30,6 +30,9 @@ pub struct Job {
     pub operations: BTreeMap<String, u64>,
     /// Tasks that do not say their block.
     pub without_block: u64,
+    /// What its leader and workers write with.
+    #[serde(skip)]
+    pub serializer: Option<Serializer>,
 }
 
 /// What waits in one queue.
@@ -62,7 +65,9 @@ impl Survey {
         let block = tagged.or(task.block);
         let proof = message.properties.header(PROOF_HEADER);
         let bytes = message.body.len() as u64;
-        self.jobs.entry(task.result_queue).or_default().note(task.operation, bytes, block, proof);
+        let job = self.jobs.entry(task.result_queue).or_default();
+        job.serializer = Some(task.serializer);
+        job.note(task.operation, bytes, block, proof);
     }
 
     /// Tasks in all.

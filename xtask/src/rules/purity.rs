@@ -3,8 +3,12 @@
 use super::{File, Finding, Tree, has_word};
 
 /// The modules that decide; a folder of the same name belongs to the module.
-const PURE: [(&str, &[&str]); 2] = [
-    ("amqp-admin", &["queue", "classify", "backlog", "name", "paladin"]),
+const PURE: [(&str, &[&str]); 3] = [
+    (
+        "amqp-admin",
+        &["queue", "classify", "backlog", "name", "paladin", "plan", "report", "survey", "wanted"],
+    ),
+    ("kubectl-plugin", &["select", "holders"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
 ];
 /// What stands for input and output.

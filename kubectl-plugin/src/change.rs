@@ -1,0 +1,168 @@
+//! How everything that changes something goes: plan, show, ask, do, tell.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use amqp_admin::{Applier, BackupWriter, Opening, Plan, Report};
+use anyhow::{Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ask::{Approval, approve};
+use crate::broker::Broker;
+use crate::exit::{self, Code};
+use crate::output::{Printer, Table};
+
+/// What every command takes that changes something.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Change")]
+pub(crate) struct ChangeArgs {
+    /// Show the plan and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Needed where there is no terminal.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// At most so many messages a second.
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU32>,
+    /// Why, for the records: it is written into the backup.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// The new file for what is removed; a name with the time is made up without it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+    /// Exit with 4 when there is nothing to do.
+    #[arg(long)]
+    pub(crate) fail_empty: bool,
+}
+
+/// A plan that was only shown.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    dry_run: bool,
+    plan: &'a Plan,
+}
+
+/// A plan that was carried out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Done<'a> {
+    dry_run: bool,
+    plan: &'a Plan,
+    report: &'a Report,
+}
+
+/// Shows a plan, asks, and carries it out. `act` is the command's name, for the records.
+pub(crate) async fn carry_out(
+    broker: &Broker,
+    plan: &Plan,
+    args: &ChangeArgs,
+    (act, approval): (&str, Approval<'_>),
+    printer: &mut Printer,
+) -> Result<Code> {
+    let silent = args.dry_run && printer.is_for_programs();
+    if !silent {
+        printer.say(plan.to_string().trim_end());
+    }
+    if args.dry_run || plan.steps.is_empty() {
+        if printer.is_for_programs() {
+            printer.data(&Shown { dry_run: args.dry_run, plan }, &Table::default())?;
+        }
+        let nothing = plan.steps.is_empty() && args.fail_empty;
+        return Ok(if nothing { exit::NOT_FOUND } else { exit::DONE });
+    }
+    approve(printer, approval, args.yes)?;
+    let backup = plan.needs_backup().then(|| new_backup(plan, args, act)).transpose()?;
+    let stop = on_interrupt();
+    let applier = Applier {
+        endpoint: &broker.endpoints.amqp,
+        timeout: broker.timeout,
+        rate: args.rate,
+        stop: &stop,
+    };
+    let progress = bar(plan.messages().unwrap_or_default(), act);
+    let report = applier
+        .apply(plan, backup, |told| {
+            progress.set_length(progress.length().unwrap_or_default().max(told.sifted.counted));
+            progress.set_position(told.sifted.seen);
+            progress.set_message(format!("{act} {}", told.queue));
+        })
+        .await?;
+    progress.finish_and_clear();
+    tell(plan, &report, printer)?;
+    Ok(if stop.load(Ordering::Relaxed) { exit::INTERRUPTED } else { exit::code_of_report(&report) })
+}
+
+fn tell(plan: &Plan, report: &Report, printer: &mut Printer) -> Result<()> {
+    let mut table = Table::new(["OUTCOME"], []);
+    for outcome in &report.outcomes {
+        table.row([outcome.to_string()]);
+    }
+    printer.data(&Done { dry_run: false, plan, report }, &table)?;
+    if let Some(path) = &report.backup {
+        let path = path.display();
+        printer.say(&format!("what was removed is in {path}; `zero restore {path}` puts it back"));
+    }
+    Ok(())
+}
+
+/// A new backup file, named after the moment unless a name was given.
+fn new_backup(plan: &Plan, args: &ChangeArgs, act: &str) -> Result<BackupWriter> {
+    let now = now();
+    let path = args.backup.clone().unwrap_or_else(|| {
+        let moment = now.strftime("%Y%m%dT%H%M%SZ");
+        PathBuf::from(format!("zero-{act}-{moment}.backup"))
+    });
+    let reason = [act, &args.reason].join(" ").trim_end().to_owned();
+    let made_by = concat!("zero ", env!("CARGO_PKG_VERSION")).to_owned();
+    let vhost = plan.vhost.to_string();
+    let opening = Opening { made_by, made_at: now.to_string(), vhost, reason };
+    match BackupWriter::create(&path, &opening) {
+        Ok(writer) => Ok(writer),
+        Err(error) => bail!(
+            "{}; nothing was changed: name another file with --backup",
+            amqp_admin::chain(&error)
+        ),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the records say when")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// True once Ctrl-C was pressed or SIGTERM came: what is in hand is finished, the rest is not begun.
+fn on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    let watch = async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        told.store(true, Ordering::Relaxed);
+    };
+    // It ends with the process; nothing waits for it.
+    #[expect(clippy::disallowed_methods, reason = "a watcher that lives as long as the process")]
+    drop(tokio::spawn(watch));
+    stop
+}
+
+/// A bar on a terminal; elsewhere nothing.
+pub(crate) fn bar(length: u64, words: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+    let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {per_sec} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar.set_message(words.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

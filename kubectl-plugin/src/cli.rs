@@ -1,0 +1,76 @@
+//! Everything that can be typed. Values become types here; nothing is opened or asked.
+
+use clap::{Parser, Subcommand};
+
+use crate::broker::BrokerArgs;
+use crate::commands::{
+    abort, backup, completion, move_messages, orphans, peek, purge, queues, remove, restore, status,
+};
+use crate::exit;
+use crate::output::Format;
+
+/// See and manage the queues and proofs of a prover.
+///
+/// Commands that change something show their plan first and ask; --dry-run shows the same plan and
+/// changes nothing. What they remove is in a backup file first, and `restore` puts it back.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::TABLE)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
+    /// How data is written; words about it go to standard error.
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole on one screen: broker, queues, workers, leaders, and what is wrong with the cure.
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::Args),
+    /// List the queues with their roles and what they hold; show one of them.
+    #[command(after_help = queues::EXAMPLES)]
+    Queues(queues::Args),
+    /// Look at messages without removing them, decoded.
+    #[command(after_help = peek::EXAMPLES)]
+    Peek(peek::Args),
+    /// Empty queues.
+    #[command(after_help = purge::EXAMPLES)]
+    Purge(purge::Args),
+    /// Remove the tasks of one proof, and nobody else's.
+    #[command(after_help = remove::EXAMPLES)]
+    Remove(remove::Args),
+    /// Find tasks and result queues whose leader is gone, and reclaim them.
+    #[command(after_help = orphans::EXAMPLES)]
+    Orphans(orphans::Args),
+    /// Move messages from one queue to another.
+    #[command(name = "move", after_help = move_messages::EXAMPLES)]
+    Move(move_messages::Args),
+    /// Copy messages of a queue into a file; they stay where they are.
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Args),
+    /// Put the messages of a backup back into their queues.
+    #[command(after_help = restore::EXAMPLES)]
+    Restore(restore::Args),
+    /// Stop the work on a proof, by the way that loses nobody else's.
+    #[command(after_help = abort::EXAMPLES)]
+    Abort(remove::Args),
+    /// Write a completion script for a shell.
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,167 @@
+//! `status`: the whole on one screen, and what is wrong with the command that cures it.
+
+mod health;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use amqp_admin::{NodeHealth, Overview, QueueRole};
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::broker::Broker;
+use crate::exit::{self, Code};
+use crate::facts::Facts;
+use crate::output::{Format, Printer, Table, count};
+use health::{Warning, warnings};
+
+/// What `--help` ends with.
+pub(crate) const EXAMPLES: &str = "\
+Counts are live; who consumes is up to 5 s old. Exits with 0 when healthy and 6 when not.
+
+Examples:
+  zero status
+  zero status --watch
+  zero status -o json | jq .warnings";
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What can be typed after `status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Look again every two seconds, until Ctrl-C.
+    #[arg(long, short)]
+    watch: bool,
+}
+
+/// The whole, as programs read it. What the broker did not say is `null`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    vhost: String,
+    broker: String,
+    nodes: Option<usize>,
+    queues: Vec<RoleSum>,
+    workers: Workers,
+    /// Result queues on which a leader waits.
+    awaited_results: usize,
+    /// Connections on which leaders wait.
+    leaders: usize,
+    warnings: Vec<Warning>,
+}
+
+/// The queues of one role.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoleSum {
+    role: &'static str,
+    queues: usize,
+    ready: Option<u64>,
+    unacked: Option<u64>,
+}
+
+/// Who takes tasks.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Workers {
+    connected: usize,
+    busy: Option<u64>,
+}
+
+/// Looks once, or until Ctrl-C.
+pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
+    loop {
+        let code = look(broker, printer).await?;
+        if !args.watch {
+            return Ok(code);
+        }
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(code),
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        printer.next_look()?;
+    }
+}
+
+async fn look(broker: &Broker, printer: &mut Printer) -> Result<Code> {
+    let (facts, overview, nodes) =
+        tokio::join!(Facts::read(broker), broker.management.overview(), broker.management.nodes());
+    let overview = overview.context("cannot ask the broker what it is")?;
+    // Nodes are for users with the tag `monitoring`; without it alarms cannot be seen.
+    let status = Status::of(broker, &facts?, &overview, nodes.ok().as_deref());
+    print(&status, printer)?;
+    Ok(if status.warnings.is_empty() { exit::DONE } else { exit::UNHEALTHY })
+}
+
+impl Status {
+    fn of(
+        broker: &Broker,
+        facts: &Facts,
+        overview: &Overview,
+        nodes: Option<&[NodeHealth]>,
+    ) -> Self {
+        let is_task = |role| matches!(role, QueueRole::Task(_));
+        let sums = [
+            RoleSum::of("task", facts, is_task),
+            RoleSum::of("other", facts, |role| role == QueueRole::Other),
+            RoleSum::of("result", facts, |role| role == QueueRole::Result),
+            RoleSum::of("control", facts, |role| role == QueueRole::Control),
+        ];
+        let consumers = |wanted: &dyn Fn(QueueRole) -> bool| -> Vec<_> {
+            let of_role = |consumer: &&amqp_admin::QueueConsumer| {
+                facts.queue(&consumer.queue).is_some_and(|queue| wanted(queue.role))
+            };
+            facts.consumers.iter().filter(of_role).collect()
+        };
+        let awaited = consumers(&|role| role == QueueRole::Result);
+        let leaders: BTreeSet<_> = awaited.iter().filter_map(|c| c.client.as_ref()).collect();
+        let busy = sums.first().and_then(|tasks| tasks.unacked);
+        let cluster = overview.cluster_name.as_deref().unwrap_or("?");
+        Self {
+            vhost: broker.vhost.to_string(),
+            broker: format!("RabbitMQ {} · {cluster}", overview.version),
+            nodes: nodes.map(<[NodeHealth]>::len),
+            queues: sums.into(),
+            workers: Workers { connected: consumers(&is_task).len(), busy },
+            awaited_results: awaited.len(),
+            leaders: leaders.len(),
+            warnings: warnings(facts, nodes),
+        }
+    }
+}
+
+impl RoleSum {
+    fn of(name: &'static str, facts: &Facts, wanted: impl Fn(QueueRole) -> bool) -> Self {
+        let queues: Vec<_> = facts.queues.iter().filter(|queue| wanted(queue.role)).collect();
+        let sum = |part: fn(&amqp_admin::Reading) -> Option<u64>| {
+            queues.iter().map(|queue| part(&queue.reading)).sum()
+        };
+        let (ready, unacked) = (sum(|reading| reading.ready), sum(|reading| reading.unacked));
+        Self { role: name, queues: queues.len(), ready, unacked }
+    }
+}
+
+fn print(status: &Status, printer: &mut Printer) -> Result<()> {
+    if !matches!(printer.format(), Format::Table | Format::Wide) {
+        return printer.data(status, &Table::default());
+    }
+    let nodes = status.nodes.map_or_else(String::new, |nodes| format!(" · {nodes} nodes"));
+    let (vhost, broker) = (&status.vhost, &status.broker);
+    let Workers { connected, busy } = &status.workers;
+    let busy = count(*busy);
+    printer.text(&format!(
+        "Broker    {broker}{nodes} · vhost `{vhost}`\nWorkers   {connected} connected, {busy} busy\nLeaders   {} connections wait on {} result queues\n\n",
+        status.leaders, status.awaited_results
+    ))?;
+    let mut table = Table::new(["QUEUES", "NUMBER", "READY", "UNACKED"], []);
+    for sum in &status.queues {
+        let (ready, unacked) = (count(sum.ready), count(sum.unacked));
+        table.row([sum.role.to_owned(), sum.queues.to_string(), ready, unacked]);
+    }
+    printer.data(status, &table)?;
+    for warning in &status.warnings {
+        printer.text(&format!("\n! {}\n  → {}\n", warning.what, warning.cure))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Sees and manages the queues and proofs of a prover from a terminal.
+//!
+//! `cli` says what can be typed; each command is a file below `commands`. A command that changes
+//! something makes a plan first, shows it, asks, and only then acts (`change`). Data goes to
+//! standard output, words about it to standard error (`output`).
+
+mod ask;
+mod broker;
+mod change;
+mod cli;
+mod commands;
+mod exit;
+mod facts;
+mod holders;
+mod output;
+mod select;
+mod survey;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use cli::Cli;
+use output::Printer;
+
+/// Reads the command line, does what it says, and gives the exit code of the table in
+/// `docs/cli.md`.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut printer = Printer::open(cli.output);
+    match commands::perform(cli, &mut printer) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            printer.say(&format!("error: {error:#}"));
+            exit::code_of(&error).into()
+        }
+    }
+}
+
+/// As a plugin of kubectl the program is called `kubectl-zero`, and people type `kubectl zero`.
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let program = args.first().map(std::path::Path::new).and_then(std::path::Path::file_stem);
+    let plugin = program.is_some_and(|name| name.to_string_lossy().starts_with("kubectl-"));
+    let name = if plugin { "kubectl zero" } else { "zero" };
+    let command = Cli::command().bin_name(name).name(name);
+    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
