@@ -12,6 +12,7 @@ mod signals;
 mod stage;
 mod summary;
 mod view;
+mod withdrawal;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 
 use crate::shell;
-use blocks::{BLOCKS, Block};
+use blocks::{BLOCKS, Block, MISTAKE};
 use course::{Course, now};
 use leaders::{Desk, Leaders};
 use programs::Programs;
@@ -28,6 +29,7 @@ use screen::Screen;
 use signals::Stop;
 use stage::{Plan, Stage};
 use summary::HONESTY;
+use withdrawal::Withdrawal;
 
 /// Longer than a signal takes to reach us when it has just ended one of our processes.
 const SIGNAL_ARRIVES: Duration = Duration::from_millis(200);
@@ -36,13 +38,14 @@ const KEPT_LOOK: Duration = Duration::from_secs(1);
 
 /// What this run will do, said before it does it.
 const INTENT: &str = "\
-This shows zero-scaler at work on this machine, without Kubernetes and without a real prover.
-  1. The scaler and a stand-in prover are built; the first time that takes some minutes.
+This shows zero-scaler and zero at work on this machine, without Kubernetes and without a real prover.
+  1. The scaler, zero and a stand-in prover are built; the first time that takes some minutes.
   2. A broker: the one that AMQP_URI names, on which the demo uses a vhost of its own; else a
      private RabbitMQ node on free loopback ports. Where rabbitmq-server is missing it is installed
      with apt-get, if that may be, its service left off; else Docker is tried.
   3. The scaler starts with its autoscaler: no worker as long as there is no work.
   4. Blocks of this repository go to the broker, workers come, prove, and go; proofs are checked.
+     One block too many is among them: `zero remove` takes it back while the others go on.
 Everything it starts ends with it, and nothing but an installed package stays. Ctrl-C ends it.
 ";
 
@@ -99,7 +102,7 @@ fn perform(args: &Args, stop: &Stop) -> anyhow::Result<()> {
     shell::say(INTENT);
     shell::say(HONESTY);
     let target = shell::target_dir()?;
-    shell::step("build the scaler and the stand-in prover");
+    shell::step("build the scaler, zero and the stand-in prover");
     let programs = Programs::build(&target, stop)?;
     shell::step("find or start a broker");
     let broker = stage::broker(stop)?;
@@ -122,11 +125,13 @@ fn on(
 ) -> anyhow::Result<()> {
     let blocks = args.blocks();
     shell::step(&format!("prove {} blocks", blocks.len()));
+    let tasks = blocks.iter().map(Block::tasks).sum::<u64>() + MISTAKE.first_tasks();
     let programs = programs.clone();
     let desk = Desk { programs, home: stage.home().to_owned(), amqp_uri: stage.amqp_uri() };
     let course = Course {
-        leaders: Leaders::new(desk, &blocks),
-        progress: Progress::new(now(), blocks.iter().map(Block::tasks).sum()),
+        leaders: Leaders::new(desk, &blocks, MISTAKE),
+        progress: Progress::new(now(), tasks),
+        withdrawal: Withdrawal::of(MISTAKE),
         screen: Screen::open(),
         blocks: u64::try_from(blocks.len())?,
         max: args.max,

@@ -28,7 +28,15 @@ pub(crate) const BLOCKS: [Block; 8] = [
     Block { number: 7, kind: "devnet", txns: 5 },
 ];
 
+/// Handed in by mistake, and taken back while the others go on: far more work than all of them.
+pub(crate) const MISTAKE: Block = Block { number: 1174, kind: "synthetic", txns: 174 };
+
 impl Block {
+    /// The tasks that are there before the first of them is done.
+    pub(crate) fn first_tasks(&self) -> u64 {
+        self.txns.div_ceil(BATCH).max(2)
+    }
+
     /// Its witness, from the repository's root.
     pub(crate) fn witness(&self) -> PathBuf {
         let Self { number, kind, .. } = self;
@@ -42,7 +50,7 @@ impl Block {
 
     /// The tasks it is cut into: segments, at least two; their joining in pairs; the block's own.
     pub(crate) fn tasks(&self) -> u64 {
-        let segments = self.txns.div_ceil(BATCH).max(2);
+        let segments = self.first_tasks();
         segments + (segments - 1) + 1
     }
 }
@@ -55,7 +63,7 @@ mod tests {
 
     #[test]
     fn every_witness_is_there_with_as_many_transactions_as_said() {
-        for block in BLOCKS {
+        for block in BLOCKS.into_iter().chain([MISTAKE]) {
             let text = std::fs::read(shell::root().join(block.witness())).unwrap();
             let witness: Value = serde_json::from_slice(&text).unwrap();
             let txns = witness.pointer("/0/block_trace/txn_info").and_then(Value::as_array);

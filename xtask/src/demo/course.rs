@@ -13,6 +13,7 @@ use super::signals::Stop;
 use super::stage::Stage;
 use super::summary::Summary;
 use super::view::{Phase, View};
+use super::withdrawal::{Withdrawal, Zero};
 
 /// Between two looks: quicker than the scaler itself notices anything.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -33,6 +34,8 @@ pub(crate) struct Course<'a> {
     pub(crate) leaders: Leaders,
     /// What has been seen.
     pub(crate) progress: Progress,
+    /// What is taken back on the way.
+    pub(crate) withdrawal: Withdrawal,
     /// Where it is shown.
     pub(crate) screen: Screen,
     /// How many blocks there are.
@@ -50,6 +53,7 @@ impl Course<'_> {
     pub(crate) fn run(mut self) -> anyhow::Result<Summary> {
         while !self.leaders.is_done() {
             self.leaders.step(now())?;
+            self.withdraw()?;
             self.turn(Phase::Proving)?;
         }
         let proved_at = now();
@@ -60,6 +64,7 @@ impl Course<'_> {
         let ended = now();
         Ok(Summary {
             proved: self.leaders.proved().to_vec(),
+            removed: self.withdrawal.removed().unwrap_or_default(),
             most_workers: self.progress.most_workers,
             reaction: self.progress.reaction(),
             drain: ended.duration_since(proved_at),
@@ -67,10 +72,35 @@ impl Course<'_> {
         })
     }
 
+    /// Takes the block by mistake back, once workers are at it.
+    fn withdraw(&mut self) -> anyhow::Result<()> {
+        if !self.withdrawal.is_due(self.progress.first_worker, now()) {
+            return Ok(());
+        }
+        self.zero(Withdrawal::perform)?;
+        self.progress.tasks -= self.withdrawal.removed().unwrap_or_default();
+        Ok(())
+    }
+
+    fn zero(
+        &mut self,
+        act: fn(&mut Withdrawal, &Zero<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.screen.leave();
+        let program = &self.leaders.programs().zero;
+        let uri = self.stage.amqp_uri();
+        let (home, access) = (self.stage.home(), self.stage.access());
+        act(&mut self.withdrawal, &Zero { program, home, access, uri: &uri })
+    }
+
     /// Waits for no message and no worker.
     fn drain(&mut self, since: Instant) -> anyhow::Result<()> {
         loop {
             let look = self.turn(Phase::Draining)?;
+            let idle = look.as_ref().is_some_and(|look| look.backlog() == Some(0));
+            if idle && !self.withdrawal.is_cleared() {
+                self.zero(Withdrawal::clear)?;
+            }
             if look.is_some_and(|look| look.is_quiet()) {
                 return Ok(());
             }
@@ -127,7 +157,10 @@ impl Course<'_> {
         if self.asked_at.is_none_or(|at| at.elapsed() >= ASK_EVERY) {
             self.asked_at = Some(now());
             let proved = self.leaders.proved().iter().map(|proved| proved.block.tasks()).sum();
-            let done = self.stage.tasks_done().max((proved > 0).then_some(proved));
+            // Taking a task back is an acknowledgement too.
+            let removed = self.withdrawal.removed().unwrap_or_default();
+            let done = self.stage.tasks_done().map(|done| done.saturating_sub(removed));
+            let done = done.max((proved > 0).then_some(proved));
             if let Some(done) = done {
                 self.progress.note_done(done, now());
             }

@@ -36,6 +36,17 @@ pub(crate) struct Leaders {
     waiting: VecDeque<Block>,
     running: Vec<Leader>,
     proved: Vec<Proved>,
+    mistake: Mistake,
+}
+
+/// The leader of the block that is taken back.
+enum Mistake {
+    /// Not started yet.
+    Planned(Block),
+    /// At work, or told to end.
+    Running(Leader),
+    /// It has ended, and not with a proof.
+    Ended,
 }
 
 /// One leader.
@@ -106,9 +117,15 @@ impl Desk {
 
 impl Leaders {
     /// None has started yet.
-    pub(crate) fn new(desk: Desk, blocks: &[Block]) -> Self {
+    pub(crate) fn new(desk: Desk, blocks: &[Block], mistake: Block) -> Self {
         let waiting = blocks.iter().copied().collect();
-        Self { desk, waiting, running: Vec::new(), proved: Vec::new() }
+        let mistake = Mistake::Planned(mistake);
+        Self { desk, waiting, running: Vec::new(), proved: Vec::new(), mistake }
+    }
+
+    /// The programs.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.desk.programs
     }
 
     /// Takes in what has ended, starts what may.
@@ -128,6 +145,24 @@ impl Leaders {
         {
             self.running.push(self.desk.start(block, now)?);
         }
+        self.step_mistake(now)
+    }
+
+    /// The block by mistake follows the first ones, and its leader must not end with a proof.
+    fn step_mistake(&mut self, now: Instant) -> anyhow::Result<()> {
+        let ended = match &mut self.mistake {
+            Mistake::Planned(block) => {
+                let leader = self.desk.start(*block, now)?;
+                self.mistake = Mistake::Running(leader);
+                return Ok(());
+            }
+            Mistake::Running(leader) => leader.child.try_wait()?,
+            Mistake::Ended => None,
+        };
+        if let Some(status) = ended {
+            ensure!(!status.success(), "the leader of the block that was taken back has a proof");
+            self.mistake = Mistake::Ended;
+        }
         Ok(())
     }
 
@@ -143,7 +178,8 @@ impl Leaders {
 
     /// Every block has its proof.
     pub(crate) fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.running.is_empty()
+        let mistake_is_over = matches!(self.mistake, Mistake::Ended);
+        self.waiting.is_empty() && self.running.is_empty() && mistake_is_over
     }
 
     /// Has every proof checked.

@@ -24,18 +24,23 @@ pub(crate) struct Programs {
     pub(crate) worker: PathBuf,
     /// Checks a proof.
     pub(crate) verifier: PathBuf,
+    /// Takes a block back.
+    pub(crate) zero: PathBuf,
 }
 
 impl Programs {
-    /// Builds the scaler and the stand-in prover; quick when nothing has changed.
+    /// Builds our programs and the stand-in prover; quick when nothing has changed.
     pub(crate) fn build(target: &Path, stop: &Stop) -> anyhow::Result<Self> {
-        build(&mut shell::cargo(&["build", "--locked", "--package", "scaler", "--bins"]), stop)?;
+        let ours = ["--package", "scaler", "--package", "kubectl-plugin"];
+        let ours = [&["build", "--locked", "--bins"][..], &ours].concat();
+        build(&mut shell::cargo(&ours), stop)?;
         build(&mut test::stand_in("build", &shell::root().join(STAND_IN), target), stop)?;
         let built = target.join("stand-in").join("debug");
         Ok(Self {
             leader: built.join("stand-in-v07-leader"),
             worker: built.join("stand-in-v07-worker"),
             verifier: built.join("stand-in-v07-verifier"),
+            zero: target.join("debug").join("kubectl-zero"),
         })
     }
 }

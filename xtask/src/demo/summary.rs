@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::blocks::Block;
+use super::blocks::{Block, MISTAKE};
 
 /// What is real here and what is not, said first and last.
 pub(crate) const HONESTY: &str = "\
 The prover here is a stand-in: its proofs prove nothing, and the time each takes is made up.
-Real are RabbitMQ, paladin's queues and messages, the scaler, and its autoscaler.";
+Real are RabbitMQ, paladin's queues and messages, the scaler, its autoscaler, and `zero`.";
 
 /// One block that went through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Proved {
 pub(crate) struct Summary {
     /// The blocks; each proof was verified, or there is no summary.
     pub(crate) proved: Vec<Proved>,
+    /// Tasks of the block by mistake that were taken back.
+    pub(crate) removed: u64,
     /// The most workers at once.
     pub(crate) most_workers: u64,
     /// From the first task on the broker to the first worker.
@@ -52,11 +54,14 @@ impl Summary {
         let reaction = self.reaction.map_or_else(|| "not seen".to_owned(), seconds);
         format!(
             "{table}\n\n\
+             taken back by `zero remove`    {} tasks of block {}\n\
              workers                        0 → {} → 0\n\
              first task to first worker     {reaction}\n\
              last proof to no worker        {}\n\
              first block to no worker       {}\n\
              the whole demo, builds too     {}",
+            self.removed,
+            MISTAKE.number,
             self.most_workers,
             seconds(self.drain),
             seconds(self.run),
@@ -82,6 +87,7 @@ mod tests {
         };
         let summary = Summary {
             proved: vec![proved(5, "devnet", 4, 6_120), proved(1040, "synthetic", 40, 31_000)],
+            removed: 79,
             most_workers: 4,
             reaction: Some(Duration::from_millis(640)),
             drain: Duration::from_secs(7),
@@ -91,6 +97,7 @@ mod tests {
      5  devnet         4      4      6.1         4900  yes
   1040  synthetic     40     40     31.0        40900  yes
 
+taken back by `zero remove`    79 tasks of block 1174
 workers                        0 → 4 → 0
 first task to first worker     0.6 s
 last proof to no worker        7.0 s
