@@ -11,6 +11,7 @@ mod report;
 mod rpc;
 mod scene;
 mod stats;
+mod surgery;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,12 +26,24 @@ use scene::{Scene, Subject};
 /// Fewer queues cost the broker less than it burns by itself from one minute to the next.
 const CPU_FROM: usize = 1_000;
 
-/// Measures the scaler against a private RabbitMQ node.
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// What the scaler costs a broker and how fresh it is: `README.md`.
+    Scaler,
+    /// What taking messages out of queues costs: `queues.md`.
+    Queues,
+}
+
+/// Measures our programs against private RabbitMQ nodes.
 #[derive(Debug, Parser)]
 pub struct Options {
     /// Where the table and the plots go.
     #[arg(long, default_value = "docs/benchmarks")]
     out: PathBuf,
+    /// What to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [What::Scaler, What::Queues])]
+    what: Vec<What>,
     /// Numbers of queues to measure at.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 10_000])]
     queues: Vec<usize>,
@@ -53,21 +66,29 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make `{}`", options.out.display()))?;
+    if options.what.contains(&What::Scaler) {
+        scaler(&options).await?;
+    }
+    if options.what.contains(&What::Queues) {
+        Box::pin(surgery::run(&options.out)).await?;
+    }
+    say(&format!("written to {}", options.out.display()));
+    Ok(())
+}
+
+async fn scaler(options: &Options) -> anyhow::Result<()> {
     let mut scales = Vec::new();
     for &queues in &options.queues {
         for &statistics in &options.statistics {
             let subject = Subject { queues, statistics };
             say(&format!("== {subject}"));
-            scales.push(Box::pin(measure(subject, &options)).await?);
+            scales.push(Box::pin(measure(subject, options)).await?);
         }
     }
-    let Options { window, rounds, publishes, .. } = options;
-    let report = Report { scales, window, rounds, publishes };
-    std::fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make `{}`", options.out.display()))?;
-    report.write(&options.out)?;
-    say(&format!("written to {}", options.out.display()));
-    Ok(())
+    let &Options { window, rounds, publishes, .. } = options;
+    Report { scales, window, rounds, publishes }.write(&options.out)
 }
 
 async fn measure(subject: Subject, options: &Options) -> anyhow::Result<Scale> {

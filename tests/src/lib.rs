@@ -18,3 +18,4 @@ pub mod poll;
 pub mod provision;
 pub mod rabbitmq;
 pub mod scaler;
+pub mod zero;

@@ -77,7 +77,8 @@ impl Report {
     }
 }
 
-fn machine() -> String {
+/// The machine and how busy it is.
+pub(super) fn machine() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
     let model = read("/proc/cpuinfo");
