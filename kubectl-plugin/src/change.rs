@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use amqp_admin::{Applier, BackupWriter, Opening, Plan, Report};
+use amqp_admin::{Applier, BackupWriter, End, Opening, Outcome, Plan, Report};
 use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -79,8 +79,9 @@ pub(crate) async fn carry_out(
         return Ok(if nothing { exit::NOT_FOUND } else { exit::DONE });
     }
     approve(printer, approval, args.yes)?;
-    let backup = plan.needs_backup().then(|| new_backup(plan, args, act)).transpose()?;
+    // Before there is a backup: a signal from here on leaves it closed.
     let stop = on_interrupt();
+    let backup = plan.needs_backup().then(|| new_backup(plan, args, act)).transpose()?;
     let applier = Applier {
         endpoint: &broker.endpoints.amqp,
         timeout: broker.timeout,
@@ -108,9 +109,22 @@ fn tell(plan: &Plan, report: &Report, printer: &mut Printer) -> Result<()> {
     printer.data(&Done { dry_run: false, plan, report }, &table)?;
     if let Some(path) = &report.backup {
         let path = path.display();
-        printer.say(&format!("what was removed is in {path}; `zero restore {path}` puts it back"));
+        printer.say(&if report.outcomes.iter().any(removed_messages) {
+            format!("what was removed is in {path}; `zero restore {path}` puts it back")
+        } else {
+            format!("nothing was removed: the backup {path} holds no message")
+        });
     }
     Ok(())
+}
+
+fn removed_messages(outcome: &Outcome) -> bool {
+    match &outcome.end {
+        End::Sifted(sifted) | End::Failed { so_far: Some(sifted), .. } => sifted.wanted > 0,
+        End::Deleted { messages } => *messages > 0,
+        End::Purged { .. } | End::Told | End::Gone | End::NotStarted => false,
+        End::Failed { so_far: None, .. } => false,
+    }
 }
 
 /// A new backup file, named after the moment unless a name was given.
@@ -140,13 +154,15 @@ pub(crate) fn now() -> Timestamp {
 
 /// True once Ctrl-C was pressed or SIGTERM came: what is in hand is finished, the rest is not begun.
 fn on_interrupt() -> Arc<AtomicBool> {
+    use tokio::signal::unix::{SignalKind, signal};
     let stop = Arc::new(AtomicBool::new(false));
     let told = stop.clone();
+    // Caught from here on, not only once the watcher runs.
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return stop };
     let watch = async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         told.store(true, Ordering::Relaxed);

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::broker::BrokerArgs;
 use crate::commands::{
-    abort, backup, completion, move_messages, orphans, peek, purge, queues, remove, restore, status,
+    abort, backup, completion, doctor, move_messages, orphans, peek, purge, queues, remove,
+    restore, status,
 };
 use crate::exit;
 use crate::output::Format;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// The whole on one screen: broker, queues, workers, leaders, and what is wrong with the cure.
     #[command(after_help = status::EXAMPLES)]
     Status(status::Args),
+    /// One check for each known hazard of the prover, with its evidence and cure.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
     /// List the queues with their roles and what they hold; show one of them.
     #[command(after_help = queues::EXAMPLES)]
     Queues(queues::Args),

@@ -3,6 +3,7 @@
 pub(crate) mod abort;
 pub(crate) mod backup;
 pub(crate) mod completion;
+pub(crate) mod doctor;
 pub(crate) mod move_messages;
 pub(crate) mod orphans;
 pub(crate) mod peek;
@@ -41,6 +42,7 @@ pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
 async fn dispatch(command: Command, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     match command {
         Command::Status(args) => status::run(&args, broker, printer).await,
+        Command::Doctor(args) => doctor::run(&args, broker, printer).await,
         Command::Queues(args) => queues::run(&args, broker, printer).await,
         Command::Peek(args) => peek::run(&args, broker, printer).await,
         Command::Purge(args) => purge::run(&args, broker, printer).await,

@@ -12,7 +12,7 @@ pub(crate) struct Facts {
     pub(crate) queues: Vec<Queue>,
     /// Every consumer, up to 5 s old.
     pub(crate) consumers: Vec<QueueConsumer>,
-    /// Every channel this user may see, up to 10 s old; else why not.
+    /// Every channel of the vhost this user may see, up to 10 s old; else why not.
     pub(crate) channels: Result<Vec<OpenChannel>, String>,
 }
 
@@ -23,7 +23,7 @@ impl Facts {
         let (queues, consumers, channels) = tokio::join!(
             management.queues(vhost),
             management.consumers(vhost),
-            management.channels()
+            management.channels_of(vhost)
         );
         let mut queues = queues.context("cannot list the queues")?;
         queues.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));

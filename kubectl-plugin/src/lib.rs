@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod exit;
 mod facts;
+mod hint;
 mod holders;
 mod output;
 mod select;
@@ -39,7 +40,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match commands::perform(cli, &mut printer) {
         Ok(code) => code.into(),
         Err(error) => {
-            printer.say(&format!("error: {error:#}"));
+            let hint = hint::of(&error).map_or_else(String::new, |hint| format!("; {hint}"));
+            printer.say(&format!("error: {error:#}{hint}"));
             exit::code_of(&error).into()
         }
     }

@@ -52,10 +52,12 @@ impl Table {
         let heading = self.heading.iter().map(|cell| (*cell).to_owned()).collect();
         for row in std::iter::once(&heading).chain(&self.rows) {
             let cells: Vec<_> = row.iter().take(columns).map(String::as_str).collect();
-            writeln!(out, "{}", cells.join("\t").trim_end())?;
+            writeln!(out, "{}", cells.join("\t"))?;
         }
         let bytes = out.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?;
-        Ok(String::from_utf8(bytes)?)
+        // An empty last cell leaves spaces. Its tab has to be there, or the columns below shift.
+        let lines = String::from_utf8(bytes)?;
+        Ok(lines.lines().fold(String::new(), |all, line| all + line.trim_end() + "\n"))
     }
 
     fn names(&self) -> String {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{BackupWriter, Destination, Keep, Opening, Order, QueueName, Wanted, sift};
-use anyhow::Result;
+use amqp_admin::{BackupWriter, Destination, Keep, Opening, Order, QueueName, Wanted, chain, sift};
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::queues::no_such_queue;
@@ -57,7 +57,10 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         vhost: broker.vhost.to_string(),
         reason: "backup".to_owned(),
     };
-    let mut writer = BackupWriter::create(file, &opening)?;
+    let mut writer = match BackupWriter::create(file, &opening) {
+        Ok(writer) => writer,
+        Err(error) => bail!("{}; name another file with --file", chain(&error)),
+    };
     let wanted = if tasks.is_empty() { Wanted::Everything } else { Wanted::Tasks(tasks.filter()) };
     let stop = AtomicBool::new(false);
     let order = Order { queue, wanted: &wanted, count: depth.ready, rate: None, stop: &stop };

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     let Args { from, to, everything, tasks, change } = args;
     if from == to {
-        bail!("`{from}` is both the queue to take from and the queue to put into");
+        bail!("`{from}` is both the queue to take from and the queue to put into: name two");
     }
     let facts = Facts::read(broker).await?;
     let Some(queue) = facts.queue(from) else {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use amqp_admin::{Contents, Presence, QueueName, contents, presence, restore};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::queues::no_such_queue;
 use crate::ask::{Approval, approve};
 use crate::broker::Broker;
-use crate::exit::{self, Code};
+use crate::exit::{self, Code, NotFound};
 use crate::output::{Printer, Table, bytes};
 
 /// What `--help` ends with.
@@ -94,7 +94,9 @@ async fn put_back(args: &Args, broker: &Broker, rows: &mut [Row]) -> Result<()> 
         let present = presence(&mut connection, &row.to).await?;
         let Some(present) = present else {
             let missing = no_such_queue(&row.to, broker);
-            bail!("{missing}; start a worker or a leader, which declares it, or give --to");
+            let words =
+                format!("{missing}; start a worker or a leader, which declares it, or give --to");
+            return Err(NotFound(words).into());
         };
         let present = if args.even_if_present { Presence::default() } else { present };
         let ways = (&row.queue, &row.to);
