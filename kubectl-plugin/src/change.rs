@@ -122,8 +122,11 @@ fn removed_messages(outcome: &Outcome) -> bool {
     match &outcome.end {
         End::Sifted(sifted) | End::Failed { so_far: Some(sifted), .. } => sifted.wanted > 0,
         End::Deleted { messages } => *messages > 0,
-        End::Purged { .. } | End::Told | End::Gone | End::NotStarted => false,
-        End::Failed { so_far: None, .. } => false,
+        End::Purged { .. }
+        | End::Told
+        | End::Gone
+        | End::NotStarted
+        | End::Failed { so_far: None, .. } => false,
     }
 }
 

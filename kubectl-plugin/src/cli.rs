@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::broker::BrokerArgs;
 use crate::commands::{
     abort, backup, completion, doctor, move_messages, orphans, peek, purge, queues, remove,
-    restore, status,
+    restore, scale, status,
 };
 use crate::exit;
 use crate::output::Format;
@@ -29,6 +29,19 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Broker(BrokerCommand),
+    /// How the number of workers comes about, from the scaler.
+    #[command(after_help = scale::EXAMPLES)]
+    Scale(scale::Args),
+    /// Write a completion script for a shell.
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::Args),
+}
+
+/// The commands that talk to the broker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BrokerCommand {
     /// The whole on one screen: broker, queues, workers, leaders, and what is wrong with the cure.
     #[command(after_help = status::EXAMPLES)]
     Status(status::Args),
@@ -62,9 +75,6 @@ pub(crate) enum Command {
     /// Stop the work on a proof, by the way that loses nobody else's.
     #[command(after_help = abort::EXAMPLES)]
     Abort(remove::Args),
-    /// Write a completion script for a shell.
-    #[command(after_help = completion::EXAMPLES)]
-    Completion(completion::Args),
 }
 
 #[cfg(test)]

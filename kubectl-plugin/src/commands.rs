@@ -11,47 +11,51 @@ pub(crate) mod purge;
 pub(crate) mod queues;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod scale;
 pub(crate) mod status;
 
 use anyhow::{Context as _, Result};
+use tokio::runtime::Runtime;
 
 use crate::broker::Broker;
-use crate::cli::{Cli, Command};
-use crate::exit::{self, Code};
+use crate::cli::{BrokerCommand, Cli, Command};
+use crate::exit::Code;
 use crate::output::Printer;
 
 /// Does what the command line says.
 pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
     let Cli { broker, output: _, command } = cli;
-    if let Command::Completion(args) = &command {
-        completion::run(args, printer)?;
-        return Ok(exit::DONE);
+    match command {
+        Command::Completion(args) => completion::run(&args, printer),
+        Command::Scale(args) => start()?.block_on(scale::run(&args, broker.timeout, printer)),
+        Command::Broker(command) => {
+            let broker = Broker::of(broker)?;
+            start()?.block_on(dispatch(command, &broker, printer))
+        }
     }
+}
+
+/// What talking to anybody needs.
+pub(crate) fn start() -> Result<Runtime> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start")?;
-    let broker = Broker::of(broker)?;
-    runtime.block_on(dispatch(command, &broker, printer))
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().context("cannot start")
 }
 
-async fn dispatch(command: Command, broker: &Broker, printer: &mut Printer) -> Result<Code> {
+async fn dispatch(command: BrokerCommand, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     match command {
-        Command::Status(args) => status::run(&args, broker, printer).await,
-        Command::Doctor(args) => doctor::run(&args, broker, printer).await,
-        Command::Queues(args) => queues::run(&args, broker, printer).await,
-        Command::Peek(args) => peek::run(&args, broker, printer).await,
-        Command::Purge(args) => purge::run(&args, broker, printer).await,
-        Command::Remove(args) => remove::run(&args, broker, printer).await,
-        Command::Orphans(args) => orphans::run(&args, broker, printer).await,
-        Command::Move(args) => move_messages::run(&args, broker, printer).await,
-        Command::Backup(args) => backup::run(&args, broker, printer).await,
-        Command::Restore(args) => restore::run(&args, broker, printer).await,
-        Command::Abort(args) => abort::run(&args, broker, printer).await,
-        Command::Completion(args) => completion::run(&args, printer).map(|()| exit::DONE),
+        BrokerCommand::Status(args) => status::run(&args, broker, printer).await,
+        BrokerCommand::Doctor(args) => doctor::run(&args, broker, printer).await,
+        BrokerCommand::Queues(args) => queues::run(&args, broker, printer).await,
+        BrokerCommand::Peek(args) => peek::run(&args, broker, printer).await,
+        BrokerCommand::Purge(args) => purge::run(&args, broker, printer).await,
+        BrokerCommand::Remove(args) => remove::run(&args, broker, printer).await,
+        BrokerCommand::Orphans(args) => orphans::run(&args, broker, printer).await,
+        BrokerCommand::Move(args) => move_messages::run(&args, broker, printer).await,
+        BrokerCommand::Backup(args) => backup::run(&args, broker, printer).await,
+        BrokerCommand::Restore(args) => restore::run(&args, broker, printer).await,
+        BrokerCommand::Abort(args) => abort::run(&args, broker, printer).await,
     }
 }

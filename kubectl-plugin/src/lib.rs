@@ -9,6 +9,7 @@ mod broker;
 mod change;
 mod cli;
 mod commands;
+mod complete;
 mod exit;
 mod facts;
 mod hint;
@@ -29,6 +30,9 @@ use output::Printer;
 /// `docs/cli.md`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if program(&args).starts_with(complete::NAME) {
+        return complete::respond(&args);
+    }
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -47,11 +51,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// What the program was called by.
+fn program(args: &[OsString]) -> String {
+    let name = args.first().map(std::path::Path::new).and_then(std::path::Path::file_name);
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// As a plugin of kubectl the program is called `kubectl-zero`, and people type `kubectl zero`.
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    let program = args.first().map(std::path::Path::new).and_then(std::path::Path::file_stem);
-    let plugin = program.is_some_and(|name| name.to_string_lossy().starts_with("kubectl-"));
-    let name = if plugin { "kubectl zero" } else { "zero" };
+    let name = if program(args).starts_with("kubectl-") { "kubectl zero" } else { "zero" };
     let command = Cli::command().bin_name(name).name(name);
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }

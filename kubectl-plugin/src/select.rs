@@ -4,6 +4,9 @@ use std::ops::RangeInclusive;
 
 use amqp_admin::{QueueName, TaskFilter};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::complete::queue_names;
 
 /// Tasks by what they belong to; a task that fits one of the options is meant.
 #[derive(Debug, Clone, Default, Args)]
@@ -16,7 +19,7 @@ pub(crate) struct TaskArgs {
     #[arg(long = "proof", value_name = "ID")]
     pub(crate) proofs: Vec<String>,
     /// Tasks whose result goes to this queue. May be repeated.
-    #[arg(long = "result-queue", value_name = "NAME")]
+    #[arg(long = "result-queue", value_name = "NAME", add = ArgValueCompleter::new(queue_names))]
     pub(crate) result_queues: Vec<QueueName>,
 }
 

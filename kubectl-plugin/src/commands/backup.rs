@@ -5,11 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use amqp_admin::{BackupWriter, Destination, Keep, Opening, Order, QueueName, Wanted, chain, sift};
 use anyhow::{Result, bail};
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use super::queues::no_such_queue;
 use crate::broker::Broker;
 use crate::change::{bar, now};
+use crate::complete::queue_names;
 use crate::exit::{self, Code};
 use crate::output::{Printer, Table, bytes};
 use crate::select::TaskArgs;
@@ -24,6 +26,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The queue.
+    #[arg(add = ArgValueCompleter::new(queue_names))]
     queue: QueueName,
     /// The new file.
     #[arg(long, short, value_name = "FILE")]

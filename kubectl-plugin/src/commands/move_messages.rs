@@ -2,11 +2,13 @@
 
 use amqp_admin::{Act, Plan, QueueKind, QueueName, Wanted};
 use anyhow::{Result, bail};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::queues::no_such_queue;
 use crate::ask::Approval;
 use crate::broker::Broker;
 use crate::change::{ChangeArgs, carry_out};
+use crate::complete::queue_names;
 use crate::exit::Code;
 use crate::facts::Facts;
 use crate::output::Printer;
@@ -25,8 +27,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The queue to take from.
+    #[arg(add = ArgValueCompleter::new(queue_names))]
     from: QueueName,
     /// The queue to put into; it has to be there.
+    #[arg(add = ArgValueCompleter::new(queue_names))]
     to: QueueName,
     /// Every message.
     #[arg(long, conflicts_with_all = ["blocks", "proofs", "result_queues"])]

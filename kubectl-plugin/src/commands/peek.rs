@@ -7,10 +7,12 @@ use amqp_admin::{
     BLOCK_HEADER, Destination, Keep, Message, Order, PROOF_HEADER, QueueName, Taken, Wanted, sift,
 };
 use anyhow::Result;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use super::queues::no_such_queue;
 use crate::broker::Broker;
+use crate::complete::queue_names;
 use crate::exit::{self, Code};
 use crate::output::{Printer, Table, bytes};
 
@@ -28,6 +30,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The queue.
+    #[arg(add = ArgValueCompleter::new(queue_names))]
     queue: QueueName,
     /// How many messages.
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]

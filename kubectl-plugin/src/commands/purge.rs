@@ -2,11 +2,13 @@
 
 use amqp_admin::{Act, Plan, Queue, QueueKind, QueueName, QueueRole, VhostName, Wanted};
 use anyhow::Result;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::queues::no_such_queue;
 use crate::ask::Approval;
 use crate::broker::Broker;
 use crate::change::{ChangeArgs, carry_out};
+use crate::complete::queue_names;
 use crate::exit::Code;
 use crate::facts::Facts;
 use crate::holders;
@@ -42,7 +44,7 @@ pub(crate) struct Args {
 #[group(required = true, multiple = false)]
 struct What {
     /// This queue. May be repeated.
-    #[arg(long = "queue", value_name = "NAME")]
+    #[arg(long = "queue", value_name = "NAME", add = ArgValueCompleter::new(queue_names))]
     queues: Vec<QueueName>,
     /// Every queue of this role.
     #[arg(long, value_enum, value_name = "ROLE")]

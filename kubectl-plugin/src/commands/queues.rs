@@ -2,11 +2,13 @@
 
 use amqp_admin::{Queue, QueueDetail, QueueName};
 use anyhow::Result;
+use clap_complete::engine::ArgValueCompleter;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::broker::Broker;
 use crate::change::now;
+use crate::complete::queue_names;
 use crate::exit::{self, Code, NotFound};
 use crate::facts::Facts;
 use crate::output::{Printer, Table, bytes, count};
@@ -32,6 +34,7 @@ enum Show {
     /// One queue in full.
     Show {
         /// Its name.
+        #[arg(add = ArgValueCompleter::new(queue_names))]
         queue: QueueName,
     },
 }
