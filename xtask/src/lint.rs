@@ -12,11 +12,12 @@ type Check = fn() -> anyhow::Result<()>;
 
 /// Runs every check, also after one has failed, and fails if any did.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let checks: [(&str, Check); 5] = [
+    let checks: [(&str, Check); 6] = [
         ("house rules", house_rules),
         ("format", format),
         ("clippy", clippy),
         ("documentation", documentation),
+        ("fuzz targets", fuzz_targets),
         ("licences, bans, sources", dependencies),
     ];
     let mut failed = Vec::new();
@@ -76,6 +77,14 @@ fn clippy() -> anyhow::Result<()> {
 fn documentation() -> anyhow::Result<()> {
     let mut doc = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     shell::run(doc.arg("--locked").env("RUSTDOCFLAGS", "-Dwarnings"))
+}
+
+/// They run with a nightly compiler alone; that they fit the code is checked with any.
+fn fuzz_targets() -> anyhow::Result<()> {
+    let target = shell::target_dir()?;
+    let mut check = shell::cargo(&["check", "--locked", "--manifest-path"]);
+    let manifest = shell::root().join("fuzz/Cargo.toml");
+    shell::run(check.arg(manifest).arg("--target-dir").arg(target))
 }
 
 fn dependencies() -> anyhow::Result<()> {
