@@ -124,6 +124,18 @@ pub enum BackupError {
     },
 }
 
+/// What is wrong with a file that ends in the middle of a record.
+const CUT_SHORT: &str = "it is cut short";
+
+impl BackupError {
+    /// The file ends in the middle of a record, as when its writer was killed. What was removed
+    /// from a queue stands before that: it was synced first.
+    #[must_use]
+    pub fn is_cut_short(&self) -> bool {
+        matches!(self, Self::Damaged { problem: CUT_SHORT, offset: 1.., .. })
+    }
+}
+
 fn io(act: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| BackupError::Io { act, path, source }

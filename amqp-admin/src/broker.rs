@@ -50,6 +50,8 @@ pub enum DeleteIf {
 /// (`configure` on the queues for RabbitMQ 4.2.6 and 4.3.0).
 #[derive(Debug)]
 pub struct BrokerConnection {
+    /// Where it leads, for a refusal that closes it.
+    dialled: (Endpoint, VhostName),
     endpoint: String,
     connection: Connection,
     channel: Channel,
@@ -79,7 +81,8 @@ impl BrokerConnection {
         let act = format!("connect to the vhost `{vhost}`");
         let (connection, channel) =
             bounded(limit, opening).await.map_err(|source| failure(&address, &act, source))?;
-        Ok(Self { endpoint: address, connection, channel, timeout: limit })
+        let dialled = (endpoint.clone(), vhost.clone());
+        Ok(Self { dialled, endpoint: address, connection, channel, timeout: limit })
     }
 
     /// Asks a queue for its depth by declaring it passively. `None`: there is no such queue.
@@ -109,12 +112,15 @@ impl BrokerConnection {
     }
 
     /// Deletes a queue. `false`: there was no such queue. A condition that does not hold is an error
-    /// that [`Error::is_precondition_failed`]. Needs `configure` on the queue.
+    /// that [`Error::is_precondition_failed`]. Needs `configure` on the queue. That of a quorum queue
+    /// costs the connection, so that names reserved by it are free again: there is a new one then.
     pub async fn delete(&mut self, queue: &QueueName, when: DeleteIf) -> Result<bool> {
         let if_unused = when == DeleteIf::EmptyAndUnused;
         let conditions = QueueDeleteOptions { if_unused, if_empty: true, nowait: false };
         match self.delete_queue(queue, conditions).await {
             Err(Error::Amqp { reply: Some(NOT_IMPLEMENTED), .. }) => {
+                let (endpoint, vhost) = &self.dialled;
+                *self = Self::connect(endpoint, vhost, self.timeout).await?;
                 let depth = self.touch(queue).await?;
                 if depth.is_some_and(|depth| depth.ready > 0 || (if_unused && depth.consumers > 0))
                 {

@@ -32,6 +32,8 @@ pub struct Contents {
     pub bytes: u64,
     /// Every message of the file had been removed from its queue.
     pub whole: bool,
+    /// The file ends in the middle of a record.
+    pub cut_short: bool,
 }
 
 /// The messages of a queue, told by what they hold. Equal ones count as often as they are there.
@@ -50,17 +52,27 @@ pub struct Restored {
     pub stopped: bool,
 }
 
+/// Reads on; a record that was cut short is where the file ends.
+fn next(reader: &mut BackupReader) -> Result<(Restorable, bool), BackupError> {
+    match reader.next_message() {
+        Err(error) if error.is_cut_short() => Ok((Restorable::End { whole: false }, true)),
+        outcome => outcome.map(|next| (next, false)),
+    }
+}
+
 /// Reads a whole backup and checks it.
 pub fn contents(path: &Path) -> Result<Contents, BackupError> {
     let mut reader = BackupReader::open(path)?;
     let mut contents = Contents::default();
     loop {
-        match reader.next_message()? {
+        let (found, cut_short) = next(&mut reader)?;
+        match found {
             Restorable::Message(backed) => {
                 *contents.queues.entry(backed.queue).or_default() += 1;
             }
             Restorable::End { whole } => {
                 contents.whole = whole;
+                contents.cut_short = cut_short;
                 contents.bytes = reader.read().bytes;
                 return Ok(contents);
             }
@@ -100,8 +112,8 @@ pub async fn restore(
     let (mut done, mut on_the_way, mut bytes) = (Restored::default(), 0, 0);
     let failed = |done: Restored| move |source: SiftCause| RestoreError { done, source };
     loop {
-        let next = reader.next_message().map_err(|error| failed(done)(error.into()))?;
-        let end = match next {
+        let (found, _) = next(&mut reader).map_err(|error| failed(done)(error.into()))?;
+        let end = match found {
             Restorable::End { .. } => true,
             Restorable::Message(_) if stop.load(Ordering::Relaxed) => {
                 done.stopped = true;

@@ -27,13 +27,15 @@ use crate::wanted::{Verdict, Wanted};
 
 /// Wanted messages on their way to the safe place before they are acknowledged.
 const SETTLE_MESSAGES: usize = 256;
+/// The same where the queue may be a quorum queue. Its acknowledgements beyond 32 on their way are
+/// put off by the broker's channel and lost with it (`rabbit_fifo_client`, 3.10 to 4.3); taking a
+/// message waits for those before it, so with fewer than half of them between two none is put off.
+const QUORUM_SETTLE_MESSAGES: usize = 8;
 /// Bytes of bodies on their way.
 const SETTLE_BYTES: usize = 16 << 20;
 
 /// RabbitMQ 4 drops a message of a quorum queue that was given back 20 times.
 const GIVEN_BACK_AT_MOST: u64 = 8;
-/// Where quorum queues count that.
-const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// What to do with one queue.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,17 @@ pub enum Keep<'c> {
     GiveBack,
     /// It is published anew to its own queue: quorum queues.
     Republish(Publisher<'c>),
+    /// None does, in a queue of any kind.
+    None,
+}
+
+impl Keep<'_> {
+    fn settle_messages(&self) -> usize {
+        match self {
+            Self::GiveBack => SETTLE_MESSAGES,
+            Self::Republish(_) | Self::None => QUORUM_SETTLE_MESSAGES,
+        }
+    }
 }
 
 /// What was done to one queue.
@@ -101,14 +114,21 @@ impl Sifted {
 /// A sift that failed, and how far it had come.
 #[derive(Debug, ThisError)]
 #[error(
-    "stopped at message {} of {}: nothing is lost; of {} wanted messages the last ones may be back in the queue",
-    so_far.seen, so_far.counted, so_far.wanted
+    "stopped at message {} of {}, nothing is lost{}", so_far.seen, so_far.counted, doubt(so_far)
 )]
 pub struct SiftError {
     /// What had been looked at.
     pub so_far: Sifted,
     /// The cause.
     pub source: SiftCause,
+}
+
+/// What a failure leaves open.
+fn doubt(so_far: &Sifted) -> String {
+    match so_far.wanted {
+        0 => String::new(),
+        wanted => format!("; of {wanted} wanted messages the last ones may be back in the queue"),
+    }
 }
 
 /// Why a sift failed.
@@ -183,7 +203,9 @@ impl Hands<'_> {
             so_far.note(verdict, &taken);
             self.place(order.queue, verdict, &taken).await?;
             seen(&taken, verdict, so_far);
-            if self.pending.len() >= SETTLE_MESSAGES || self.pending_bytes >= SETTLE_BYTES {
+            if self.pending.len() >= self.keep.settle_messages()
+                || self.pending_bytes >= SETTLE_BYTES
+            {
                 self.settle().await?;
             }
         }
@@ -210,7 +232,7 @@ impl Hands<'_> {
                 return may_be_given_back(taken);
             }
             (Verdict::Wanted, Destination::Nowhere, _)
-            | (Verdict::Other | Verdict::Unknown, _, Keep::GiveBack) => {
+            | (Verdict::Other | Verdict::Unknown, _, Keep::GiveBack | Keep::None) => {
                 return may_be_given_back(taken);
             }
         }
@@ -255,9 +277,7 @@ impl Sifted {
 }
 
 fn may_be_given_back(taken: &Taken) -> Result<(), SiftCause> {
-    let count = taken.message.properties.header(DELIVERY_COUNT);
-    let count =
-        count.and_then(|count| count.parse().ok()).filter(|&count| count >= GIVEN_BACK_AT_MOST);
+    let count = taken.given_back.filter(|&count| count >= GIVEN_BACK_AT_MOST);
     count.map_or(Ok(()), |count| Err(SiftCause::NearDeliveryLimit(count)))
 }
 

@@ -109,7 +109,7 @@ impl Work<'_> {
                 return Err(Failure::Words(in_use(queue)));
             }
             let order = applier.order(queue, &Wanted::Everything, depth.ready);
-            let (file, keep) = (Destination::File(backup), Keep::GiveBack);
+            let (file, keep) = (Destination::File(backup), Keep::None);
             let emptied = sift(connection, order, file, keep, |_, _, _| ()).await?;
             messages += emptied.wanted;
             if emptied.stopped {

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BODY_LIMIT, Backed, BackupError, CLOSING, Closing, DIGEST, HEADER_LIMIT, Header, MAGIC,
-    MESSAGE, OPENING, Opening, PREFIX, io,
+    BODY_LIMIT, Backed, BackupError, CLOSING, CUT_SHORT, Closing, DIGEST, HEADER_LIMIT, Header,
+    MAGIC, MESSAGE, OPENING, Opening, PREFIX, io,
 };
 use crate::broker::{Message, Properties};
 use crate::name::QueueName;
@@ -147,7 +147,7 @@ impl<R: Read> BackupReader<R> {
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.source.read(rest).map_err(io("read", &self.path))? {
                 0 if filled == 0 => return Ok(false),
-                0 => return Err(self.damaged("it is cut short")),
+                0 => return Err(self.damaged(CUT_SHORT)),
                 read => filled += read,
             }
         }
@@ -160,7 +160,7 @@ impl<R: Read> BackupReader<R> {
         let limit = length as u64;
         self.source.by_ref().take(limit).read_to_end(&mut bytes).map_err(io("read", &self.path))?;
         if bytes.len() < length {
-            return Err(self.damaged("it is cut short"));
+            return Err(self.damaged(CUT_SHORT));
         }
         Ok(bytes)
     }

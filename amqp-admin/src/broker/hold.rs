@@ -7,7 +7,7 @@
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 
-use super::{BrokerConnection, Message, bounded, failure};
+use super::{BrokerConnection, Message, Properties, bounded, failure};
 use crate::error::{Result, Source};
 use crate::name::QueueName;
 
@@ -20,6 +20,8 @@ pub struct Taken {
     pub redelivered: bool,
     /// Ready messages behind it at that moment.
     pub behind: u64,
+    /// How often its queue was given it back; only quorum queues say.
+    pub given_back: Option<u64>,
     tag: u64,
 }
 
@@ -49,14 +51,16 @@ impl Hold<'_> {
         Ok(got.map(|got| {
             let behind = u64::from(got.message_count);
             let delivery = got.delivery;
+            let properties = Properties::from(delivery.properties);
+            let (properties, given_back) = properties.without_delivery_count();
             let message = Message {
                 exchange: delivery.exchange.to_string(),
                 routing_key: delivery.routing_key.to_string(),
-                properties: delivery.properties.into(),
+                properties,
                 body: delivery.data,
             };
             let (redelivered, tag) = (delivery.redelivered, delivery.delivery_tag);
-            Taken { message, redelivered, behind, tag }
+            Taken { message, redelivered, behind, given_back, tag }
         }))
     }
 

@@ -5,6 +5,9 @@ use lapin::protocol::basic::{gen_properties, parse_properties};
 use lapin::types::AMQPValue;
 use thiserror::Error;
 
+/// The header in which a quorum queue says how often it was given a message back.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
 /// Bytes that are not the properties of an AMQP 0-9-1 message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the message's properties cannot be read")]
@@ -44,6 +47,18 @@ impl Properties {
 
     pub(super) fn inner(&self) -> BasicProperties {
         self.0.clone()
+    }
+
+    /// The properties as the publisher gave them, and how often a quorum queue was given the
+    /// message back, which the broker writes among the headers.
+    pub(super) fn without_delivery_count(self) -> (Self, Option<u64>) {
+        let count = self.header(DELIVERY_COUNT).and_then(|count| count.parse().ok());
+        let (Some(count), Some(headers)) = (count, self.0.headers()) else {
+            return (self, None);
+        };
+        let mut headers = headers.inner().clone();
+        headers.remove(DELIVERY_COUNT);
+        (Self(self.0.with_headers(headers.into())), Some(count))
     }
 }
 
@@ -130,6 +145,15 @@ pub(super) mod tests {
         assert_eq!(rich().header("x-delivery-count").as_deref(), Some("3"));
         assert_eq!(rich().header("none"), None);
         assert!(rich().is_persistent());
+    }
+
+    #[test]
+    fn the_brokers_count_is_told_apart_from_the_publishers_headers() {
+        let (published, count) = rich().without_delivery_count();
+        assert_eq!(count, Some(3));
+        assert_eq!(published.header("x-delivery-count"), None);
+        assert_eq!(published.header("zero-block").as_deref(), Some("20362226"));
+        assert_eq!(published.clone().without_delivery_count(), (published, None));
     }
 
     #[test]

@@ -5,9 +5,11 @@ use serde::de::IgnoredAny;
 
 use super::{Management, decode};
 use crate::error::Result;
+use crate::name::VhostName;
 
 /// Two addresses and a number are all that tells a worker from the others.
-const PATH: &str = "/api/channels?columns=connection_details.peer_host,connection_details.peer_port,messages_unacknowledged";
+const COLUMNS: &str =
+    "connection_details.peer_host,connection_details.peer_port,messages_unacknowledged";
 
 /// One open channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,17 @@ impl Management {
     /// management plugin collects that every 5 s. A young channel is missing until then. Needs the
     /// tag `management` for the channels of this user, `monitoring` for everyone's.
     pub async fn channels(&self) -> Result<Vec<OpenChannel>> {
-        let (url, body) = self.body(PATH).await?;
+        self.channels_at(&format!("/api/channels?columns={COLUMNS}")).await
+    }
+
+    /// The same of one vhost.
+    pub async fn channels_of(&self, vhost: &VhostName) -> Result<Vec<OpenChannel>> {
+        let vhost = vhost.url_encoded();
+        self.channels_at(&format!("/api/vhosts/{vhost}/channels?columns={COLUMNS}")).await
+    }
+
+    async fn channels_at(&self, path: &str) -> Result<Vec<OpenChannel>> {
+        let (url, body) = self.body(path).await?;
         let rows: Vec<ChannelRow> = decode(&url, &body)?;
         Ok(rows.into_iter().filter_map(ChannelRow::into_channel).collect())
     }

@@ -1,6 +1,8 @@
 //! Tests over real servers; what must hold for the servers themselves before anything is measured with them.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod double;
@@ -20,3 +22,7 @@ mod prover;
 mod queues;
 #[cfg(test)]
 mod shared_broker;
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
+mod user;

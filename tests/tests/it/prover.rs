@@ -1,103 +1,17 @@
 //! The main job with everything real but the proving: a leader and workers make the queues, the
 //! scaler counts them over its socket, and workers come and go.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
-
-use serde_json::Value;
 use tests::harness::{self, Vhost};
 use tests::keda::{KedaClient, Polled, scaled_object};
 use tests::poll;
 use tests::scaler::{Launch, RunningScaler};
 
-/// Far above what anything here takes; only a failed test waits so long.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::stand_in::{Generation, LIMIT, Program, V06, V07, VERIFIED};
+
+/// The block of every test here: 12 transactions.
+const BLOCK: u64 = 6;
 /// Slow enough to be seen at work, fast enough for a test.
 const MS_PER_TXN: &str = "150";
-
-/// One generation of the prover's programs.
-struct Generation {
-    name: &'static str,
-    uri_variable: &'static str,
-    /// Options of the leader before `stdio`.
-    leader: &'static [&'static str],
-    /// Tasks of block 6 (12 transactions) that are there before the first is proved.
-    tasks: f64,
-}
-
-const V07: Generation = Generation {
-    name: "v07",
-    uri_variable: "PALADIN_AMQP_URI",
-    leader: &["--batch-size", "2", "-o", "proofs"],
-    tasks: 6.0,
-};
-const V06: Generation =
-    Generation { name: "v06", uri_variable: "AMQP_URI", leader: &[], tasks: 12.0 };
-
-/// A program of the stand-in prover; it ends with the value.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Program {
-    async fn ended(&mut self) -> ExitStatus {
-        let looked = poll::until("the program to end", LIMIT, async || {
-            self.0.try_wait().ok().flatten().ok_or("it runs")
-        });
-        looked.await.unwrap()
-    }
-}
-
-impl Generation {
-    fn path(&self, program: &str) -> PathBuf {
-        let name = format!("stand-in-{}-{program}", self.name);
-        let built = harness::stand_in(&name);
-        built.unwrap_or_else(|| panic!("`{name}` is not built: `cargo xtask test` does it"))
-    }
-
-    fn start(&self, program: &str, args: &[&str], vhost: &Vhost, home: &Path) -> Program {
-        let mut command = Command::new(self.path(program));
-        command.args(args).env(self.uri_variable, vhost.amqp_uri()).current_dir(home);
-        command.env("RUST_LOG", "info").env("STAND_IN_MS_PER_TXN", MS_PER_TXN);
-        if program == "leader" {
-            command.stdin(File::open(self.witness()).unwrap());
-        }
-        let output = File::create(home.join(format!("{program}.log"))).unwrap();
-        Program(command.stdout(output).stderr(Stdio::null()).spawn().unwrap())
-    }
-
-    fn witness(&self) -> PathBuf {
-        let folder = format!("../witnesses/devnet/{}", self.name.replace("v0", "v0."));
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("6.witness.json")
-    }
-
-    fn start_leader(&self, vhost: &Vhost, home: &Path) -> Program {
-        self.start("leader", &[self.leader, &["stdio"]].concat(), vhost, home)
-    }
-
-    /// The verifier's words: its exit code says nothing.
-    fn verified(&self, home: &Path) -> String {
-        let proof = home.join("proof.json");
-        if self.name == "v06" {
-            let log = std::fs::read_to_string(home.join("leader.log")).unwrap();
-            let line = log.lines().find(|line| line.starts_with('[')).unwrap();
-            let json = serde_json::Deserializer::from_str(line).into_iter::<Value>().next();
-            std::fs::write(&proof, json.unwrap().unwrap().to_string()).unwrap();
-        } else {
-            std::fs::copy(home.join("proofs/b6.zkproof"), &proof).unwrap();
-        }
-        let mut command = Command::new(self.path("verifier"));
-        let output = command.arg("-f").arg(&proof).env("RUST_LOG", "info").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
 
 async fn polled(keda: &KedaClient, vhost: &Vhost) -> Result<Polled, String> {
     let object = scaled_object("provers", vhost.name(), &[("vhost", vhost.name())]);
@@ -115,23 +29,19 @@ async fn reads(keda: &KedaClient, vhost: &Vhost, value: f64) -> Polled {
     looked.await.unwrap()
 }
 
-async fn counts_a_proof(generation: &Generation) {
-    let test = format!("{}_proof", generation.name);
+/// `tasks` are there before the first is proved.
+async fn counts_a_proof(generation: &Generation, tasks: f64) {
+    let test = format!("{}_proof", generation.name());
     let Some(vhost) = harness::vhost(&test) else { return };
     let home = tempfile::tempdir().unwrap();
     let scaler = RunningScaler::on(vhost.access(), vhost.name()).unwrap();
     let keda = KedaClient::connect(scaler.grpc()).await.unwrap();
     assert!(!reads(&keda, &vhost, 0.0).await.active);
 
-    let mut leader = generation.start_leader(&vhost, home.path());
-    assert!(reads(&keda, &vhost, generation.tasks).await.active);
+    let mut leader = generation.leader(BLOCK, &[], &vhost, home.path());
+    assert!(reads(&keda, &vhost, tasks).await.active);
 
-    let workers: Vec<_> = ["one", "two"]
-        .map(|name| home.path().join(name))
-        .iter()
-        .inspect(|folder| std::fs::create_dir(folder).unwrap())
-        .map(|folder| generation.start("worker", &["--runtime=amqp"], &vhost, folder))
-        .collect();
+    let workers = generation.two_workers(MS_PER_TXN, &[], &vhost, home.path());
     let explain = format!("/explain?namespace=provers&name={}", vhost.name());
     let busy = poll::until("two busy workers", LIMIT, async || {
         polled(&keda, &vhost).await?;
@@ -143,18 +53,18 @@ async fn counts_a_proof(generation: &Generation) {
     assert!(leader.ended().await.success());
     assert!(!reads(&keda, &vhost, 0.0).await.active);
     drop(workers);
-    let words = generation.verified(home.path());
-    assert!(words.contains("All proofs verified successfully!"), "{words}");
+    let words = generation.verified(BLOCK, home.path());
+    assert!(words.contains(VERIFIED), "{words}");
 }
 
 #[tokio::test]
 async fn the_tasks_of_a_v0_7_leader_are_counted_until_they_are_proved() {
-    counts_a_proof(&V07).await;
+    counts_a_proof(&V07, 6.0).await;
 }
 
 #[tokio::test]
 async fn the_tasks_of_a_v0_6_leader_are_counted_until_they_are_proved() {
-    counts_a_proof(&V06).await;
+    counts_a_proof(&V06, 12.0).await;
 }
 
 /// The most workers that `/status.json` told of, while `work` goes on.
@@ -163,7 +73,7 @@ async fn most_running(scaler: &RunningScaler, leader: &mut Program) -> u64 {
     let looked = poll::until("the leader to end", LIMIT, async || {
         let status = scaler.status().map_err(|error| error.to_string())?;
         most = most.max(status["local"]["running"].as_u64().unwrap_or(0));
-        leader.0.try_wait().ok().flatten().ok_or_else(|| status["local"].to_string())
+        leader.end().ok_or_else(|| status["local"].to_string())
     });
     assert!(looked.await.unwrap().success());
     most
@@ -182,7 +92,7 @@ async fn on_one_machine_workers_come_with_the_backlog_and_go_with_it() {
         .env("STAND_IN_MS_PER_TXN", MS_PER_TXN)
         .start()
         .unwrap();
-    let mut leader = V07.start_leader(&vhost, home.path());
+    let mut leader = V07.leader(BLOCK, &[], &vhost, home.path());
     let most = most_running(&scaler, &mut leader).await;
     assert_eq!(most, 3, "six tasks and room for three workers");
     let gone = poll::until("no worker to run", LIMIT, async || {
@@ -191,6 +101,6 @@ async fn on_one_machine_workers_come_with_the_backlog_and_go_with_it() {
         if running == Some(0) { Ok(()) } else { Err(status["local"].to_string()) }
     });
     gone.await.unwrap();
-    let words = V07.verified(home.path());
-    assert!(words.contains("All proofs verified successfully!"), "{words}");
+    let words = V07.verified(BLOCK, home.path());
+    assert!(words.contains(VERIFIED), "{words}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::AMQPValue;
 use serde_json::{Value, json};
-use tests::access::{Access, segment};
+use tests::access::Access;
 use tests::amqp::Amqp;
 use tests::harness;
 use tests::keda::{KedaClient, scaled_object};
@@ -16,6 +16,7 @@ use tonic::Code;
 
 use super::fixed::{FixedBroker, row};
 use super::{LIMIT, NAMESPACE, object_in, reads, stage};
+use crate::user::{Rights, User};
 
 /// Conformance 21: 0, 1, 499, 500, 501 and 10 000 matching queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -122,8 +123,8 @@ async fn a_star_sums_over_the_vhosts_the_user_may_see() {
         amqp.paladin_queue("proof-1").await.unwrap();
         amqp.publish("proof-1", messages).await.unwrap();
     }
-    user.may_see(one.name());
-    user.may_see(two.name());
+    user.may(one.name(), Rights::NONE);
+    user.may(two.name(), Rights::NONE);
     let scaler = RunningScaler::on(&user.access, one.name()).unwrap();
     let keda = KedaClient::connect(scaler.grpc()).await.unwrap();
     let all = scaled_object(NAMESPACE, "all", &[("vhost", "*")]);
@@ -140,34 +141,6 @@ async fn a_star_sums_over_the_vhosts_the_user_may_see() {
             }
         });
     left.await.unwrap();
-}
-
-/// A user of the management API; it goes with the value.
-struct User<'a> {
-    admin: &'a Access,
-    access: Access,
-}
-
-impl<'a> User<'a> {
-    fn add(admin: &'a Access, name: &str, password: &str) -> Self {
-        let body = json!({"password": password, "tags": "management"});
-        admin.management().put(&format!("/api/users/{}", segment(name)), &body).unwrap();
-        let (user, password) = (name.to_owned(), password.to_owned());
-        Self { admin, access: Access { user, password, ..admin.clone() } }
-    }
-
-    fn may_see(&self, vhost: &str) {
-        let none = json!({"configure": "^$", "write": "^$", "read": "^$"});
-        let path = format!("/api/permissions/{}/{}", segment(vhost), segment(&self.access.user));
-        self.admin.management().put(&path, &none).unwrap();
-    }
-}
-
-impl Drop for User<'_> {
-    fn drop(&mut self) {
-        let path = format!("/api/users/{}", segment(&self.access.user));
-        self.admin.management().delete(&path).unwrap();
-    }
 }
 
 /// Conformance 23: auto-delete, durable and quorum queues count; exclusive queues and streams do

@@ -12,8 +12,10 @@ use amqp_admin::{
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
+use serde_json::Value;
 use tests::access::Access;
 use tests::amqp::Amqp;
+use tests::poll;
 
 /// The queue of every test here.
 pub(super) const QUEUE: &str = "task-ipc-routing-key";
@@ -21,10 +23,10 @@ pub(super) const QUEUE: &str = "task-ipc-routing-key";
 const WANTED: &str = "tip-1";
 
 /// A reproducible row of numbers (splitmix64, Steele and others 2014).
-pub(super) struct Numbers(pub(super) u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,7 +35,7 @@ impl Numbers {
     }
 
     /// From 0 to below `limit`.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 }
@@ -62,15 +64,25 @@ impl Crowd {
 
     /// Declares the queue and fills it; when this returns, all are in it.
     pub(super) async fn enter(&self, amqp: &Amqp) {
+        self.enter_into(QUEUE, &[], amqp).await;
+    }
+
+    /// The same with a queue of another name or kind.
+    pub(super) async fn enter_into(
+        &self,
+        queue: &str,
+        arguments: &[(&str, AMQPValue)],
+        amqp: &Amqp,
+    ) {
         let options = QueueDeclareOptions { durable: self.durable, ..Default::default() };
-        amqp.queue(QUEUE, options, &[]).await.unwrap();
-        amqp.purge(QUEUE).await.unwrap();
+        amqp.queue(queue, options, arguments).await.unwrap();
+        amqp.purge(queue).await.unwrap();
         for person in self.people.values() {
             let properties = person.properties.clone();
             let options = BasicPublishOptions { mandatory: true, ..Default::default() };
             let publish = amqp.channel().basic_publish(
                 "".into(),
-                QUEUE.into(),
+                queue.into(),
                 options,
                 &person.body,
                 properties,
@@ -88,6 +100,16 @@ impl Crowd {
     /// The numbers of those that are to go.
     pub(super) fn wanted(&self) -> Vec<u64> {
         self.numbers(true)
+    }
+
+    /// One's body.
+    pub(super) fn body(&self, number: u64) -> &[u8] {
+        &self.people[&number].body
+    }
+
+    /// Every number.
+    pub(super) fn all(&self) -> Vec<u64> {
+        self.people.keys().copied().collect()
     }
 
     fn numbers(&self, wanted: bool) -> Vec<u64> {
@@ -134,7 +156,8 @@ impl Crowd {
         number
     }
 
-    fn known(&self, body: &[u8], properties: &BasicProperties) -> u64 {
+    /// The number of a message of ours, unchanged.
+    pub(super) fn known(&self, body: &[u8], properties: &BasicProperties) -> u64 {
         let number = self.number(body);
         assert_eq!(&self.people[&number].properties, properties, "message {number}");
         number
@@ -167,10 +190,27 @@ pub(super) fn wanted() -> Wanted {
 
 /// The plan to remove what is wanted.
 pub(super) fn plan(vhost: &str, quorum: bool) -> Plan {
+    plan_of(vhost, [(QUEUE, remove(quorum))])
+}
+
+/// A plan of one's own.
+pub(super) fn plan_of<'a>(vhost: &str, acts: impl IntoIterator<Item = (&'a str, Act)>) -> Plan {
     let mut plan = Plan::new(VhostName::new(vhost).unwrap());
-    let act = Act::Remove { wanted: wanted(), messages: None, ready: None, quorum };
-    plan.step(QueueName::new(QUEUE).unwrap(), act);
+    for (queue, act) in acts {
+        plan.step(QueueName::new(queue).unwrap(), act);
+    }
     plan
+}
+
+/// Removes what is wanted.
+pub(super) fn remove(quorum: bool) -> Act {
+    Act::Remove { wanted: wanted(), messages: None, ready: None, quorum }
+}
+
+/// Moves what is wanted.
+pub(super) fn move_to(queue: &str) -> Act {
+    let to = QueueName::new(queue).unwrap();
+    Act::Move { wanted: wanted(), messages: None, ready: None, to, quorum: false }
 }
 
 /// The broker's address with the credentials in it; the address may be a proxy's.
@@ -192,14 +232,24 @@ pub(super) async fn carry_out_within(
     backup: &Path,
     progress: impl FnMut(Progress<'_>),
 ) -> Report {
+    let stop = AtomicBool::new(false);
+    let applier = Applier { endpoint, timeout, rate: None, stop: &stop };
+    apply(&applier, plan, backup, progress).await
+}
+
+/// The same with an applier of one's own.
+pub(super) async fn apply(
+    applier: &Applier<'_>,
+    plan: &Plan,
+    backup: &Path,
+    progress: impl FnMut(Progress<'_>),
+) -> Report {
     let opening = Opening {
         made_by: "tests".into(),
         made_at: "2026-01-01T00:00:00Z".into(),
         vhost: plan.vhost.to_string(),
         reason: "a test".into(),
     };
-    let stop = AtomicBool::new(false);
-    let applier = Applier { endpoint, timeout, rate: None, stop: &stop };
     let writer = BackupWriter::create(backup, &opening).unwrap();
     applier.apply(plan, Some(writer), progress).await.unwrap()
 }
@@ -207,4 +257,24 @@ pub(super) async fn carry_out_within(
 /// A path for a backup that is not there yet.
 pub(super) fn new_backup(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("backup.zero")
+}
+
+/// Waits until the broker has taken back everything that was in our hands.
+pub(super) async fn settled(access: &Access, vhost: &str) {
+    let path = format!(
+        "/api/queues/{}?disable_stats=true&enable_queue_totals=true",
+        tests::access::segment(vhost)
+    );
+    poll::until("the broker to take everything back", Duration::from_secs(30), async || {
+        let queues = access.management().get(&path).map_err(|error| error.to_string())?;
+        let unacked: Vec<&Value> = queues
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|queue| &queue["messages_unacknowledged"])
+            .collect();
+        if unacked.iter().all(|unacked| **unacked == 0) { Ok(()) } else { Err(queues.to_string()) }
+    })
+    .await
+    .unwrap();
 }

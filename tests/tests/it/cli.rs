@@ -1,0 +1,13 @@
+//! The command line as people and programs meet it: what is typed, what comes back on which stream,
+//! and the exit code.
+
+mod copies;
+mod desk;
+mod help;
+mod json;
+mod kill;
+mod looks;
+mod removals;
+mod streams;
+mod struck;
+mod tasks;
