@@ -7,6 +7,8 @@ use amqp_admin::{Addresses, BrokerConnection, Endpoints, Management, VhostName};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
+use crate::exit::Usage;
+
 /// A broker named directly, without a cluster.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Broker")]
@@ -76,9 +78,9 @@ impl Broker {
             client_key_file,
             timeout,
         } = args;
-        let amqp_uri = amqp_uri.context(
+        let amqp_uri = amqp_uri.ok_or(Usage(
             "no broker is named: give --amqp-uri or set ZERO_AMQP_URI, e.g. amqp://zero@rabbitmq:5672/ with --password-file",
-        )?;
+        ))?;
         let addresses = Addresses {
             amqp_uri,
             management_url,

@@ -29,8 +29,10 @@ pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
         Command::Completion(args) => completion::run(&args, printer),
         Command::Scale(args) => start()?.block_on(scale::run(&args, broker.timeout, printer)),
         Command::Broker(command) => {
+            // First: the broker's clients want the TLS provider.
+            let runtime = start()?;
             let broker = Broker::of(broker)?;
-            start()?.block_on(dispatch(command, &broker, printer))
+            runtime.block_on(dispatch(command, &broker, printer))
         }
     }
 }

@@ -60,8 +60,10 @@ pub(crate) fn queue_names(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = begun.to_string_lossy().into_owned();
     let names = || -> Option<Vec<String>> {
         let FromEnvironment { broker } = FromEnvironment::try_parse_from(["zero"]).ok()?;
+        // First: the broker's clients want the TLS provider.
+        let runtime = start().ok()?;
         let broker = Broker::of(BrokerArgs { timeout: PATIENCE, ..broker }).ok()?;
-        let queues = start().ok()?.block_on(broker.management.queues(&broker.vhost)).ok()?;
+        let queues = runtime.block_on(broker.management.queues(&broker.vhost)).ok()?;
         Some(queues.into_iter().map(|queue| queue.name.to_string()).collect())
     };
     let names = names().unwrap_or_default();

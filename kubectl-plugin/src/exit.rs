@@ -68,10 +68,25 @@ impl fmt::Display for NotFound {
 
 impl std::error::Error for NotFound {}
 
+/// What was typed does not say enough, or contradicts itself.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) &'static str);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// The code of a failure.
 pub(crate) fn code_of(error: &anyhow::Error) -> Code {
     if error.is::<Refused>() {
         return REFUSED;
+    }
+    if error.is::<Usage>() {
+        return USAGE;
     }
     let missing = error.downcast_ref::<Error>().is_some_and(Error::is_not_found);
     if missing || error.is::<NotFound>() { NOT_FOUND } else { FAILED }

@@ -1,12 +1,16 @@
-//! PURE: what to do about the broker's refusals and silences, whose own words do not say it.
+//! PURE: what to do about the broker's refusals and silences, and about a backup that cannot be read:
+//! their own words do not say it.
 
-use amqp_admin::{Error, SiftCause};
+use amqp_admin::{BackupError, Error, SiftCause};
 
 /// The broker does not let us into the vhost, or there is none of that name.
 const NOT_ALLOWED: u16 = 530;
 
 /// The next step, for the end of an error's line.
 pub(crate) fn of(error: &anyhow::Error) -> Option<&'static str> {
+    if let Some(BackupError::Damaged { .. }) = error.downcast_ref() {
+        return Some("nothing was put back: use another copy of the file");
+    }
     let of_broker = error.chain().find_map(|cause| {
         let sifting = cause.downcast_ref::<SiftCause>();
         let broker = sifting.and_then(|cause| match cause {

@@ -1,7 +1,7 @@
 //! `move`: messages from one queue to another, confirmed.
 
 use amqp_admin::{Act, Plan, QueueKind, QueueName, Wanted};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 
 use super::queues::no_such_queue;
@@ -9,7 +9,7 @@ use crate::ask::Approval;
 use crate::broker::Broker;
 use crate::change::{ChangeArgs, carry_out};
 use crate::complete::queue_names;
-use crate::exit::Code;
+use crate::exit::{Code, Usage};
 use crate::facts::Facts;
 use crate::output::Printer;
 use crate::select::TaskArgs;
@@ -45,7 +45,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     let Args { from, to, everything, tasks, change } = args;
     if from == to {
-        bail!("`{from}` is both the queue to take from and the queue to put into: name two");
+        let words = "both queues are the same: name the one to take from and the one to put into";
+        return Err(Usage(words).into());
     }
     let facts = Facts::read(broker).await?;
     let Some(queue) = facts.queue(from) else {
@@ -58,7 +59,8 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         (true, _) => Wanted::Everything,
         (false, false) => Wanted::Tasks(tasks.filter()),
         (false, true) => {
-            bail!("which messages? give --block, --proof, --result-queue or --everything")
+            let words = "which messages? give --block, --proof, --result-queue or --everything";
+            return Err(Usage(words).into());
         }
     };
     let ready = queue.reading.ready;

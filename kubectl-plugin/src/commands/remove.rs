@@ -6,12 +6,12 @@ use amqp_admin::paladin::Serializer;
 use amqp_admin::{
     Act, Job, Plan, QueueKind, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted,
 };
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::ask::Approval;
 use crate::broker::Broker;
 use crate::change::{ChangeArgs, carry_out};
-use crate::exit::Code;
+use crate::exit::{Code, Usage};
 use crate::facts::Facts;
 use crate::holders;
 use crate::output::Printer;
@@ -71,7 +71,7 @@ pub(super) async fn run_as(
     printer: &mut Printer,
 ) -> Result<Code> {
     if args.tasks.is_empty() {
-        bail!("which proof? give --block, --proof or --result-queue");
+        return Err(Usage("which proof? give --block, --proof or --result-queue").into());
     }
     let facts = Facts::read(broker).await?;
     let surveys = survey(broker, facts.work_queues()).await?;

@@ -80,6 +80,9 @@ fn say_what(args: &Args, held: &Contents, printer: &mut Printer) {
     let (file, size) = (args.file.display(), bytes(held.bytes));
     let messages: u64 = held.queues.values().sum();
     printer.say(&format!("{file}: {messages} messages, {size}, every checksum right"));
+    if held.cut_short {
+        printer.say("note: it ends in the middle of a message, as when its writer was killed: what stands before that is put back");
+    }
     if !held.whole {
         printer.say(
             "note: it was not closed: the last of its messages may be in their queue still, and are not put there twice",
