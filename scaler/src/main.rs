@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use scaler::{app, args::Cli};
 
-#[tokio::main]
+// One thread does it all but waiting, and each further one would hold tens of megabytes of freed
+// memory of its own on a machine with many cores.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
