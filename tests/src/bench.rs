@@ -6,6 +6,7 @@
 mod calls;
 mod freshness;
 mod minute;
+mod paced;
 mod plot;
 mod report;
 mod rpc;
@@ -25,6 +26,8 @@ use scene::{Scene, Subject};
 
 /// Fewer queues cost the broker less than it burns by itself from one minute to the next.
 const CPU_FROM: usize = 1_000;
+/// With so many queues its own collectors drown whatever a reader costs in a minute.
+const PACED_FROM: usize = 10_000;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +59,9 @@ pub struct Options {
     /// Windows of each kind, in turns.
     #[arg(long, default_value_t = 2)]
     rounds: usize,
+    /// Pairs of windows, with and without a read, where a minute is too noisy.
+    #[arg(long, default_value_t = 20)]
+    pairs: usize,
     /// Publishes timed for each kind of queue.
     #[arg(long, default_value_t = 40)]
     publishes: usize,
@@ -81,7 +87,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 async fn scaler(options: &Options) -> anyhow::Result<()> {
     let mut scales = Vec::new();
     for &queues in &options.queues {
-        for &statistics in &options.statistics {
+        // A few queues are read live, whatever the interval.
+        let intervals = if queues < CPU_FROM { 1 } else { options.statistics.len() };
+        for &statistics in options.statistics.iter().take(intervals) {
             let subject = Subject { queues, statistics };
             say(&format!("== {subject}"));
             scales.push(Box::pin(measure(subject, options)).await?);
@@ -96,8 +104,13 @@ async fn measure(subject: Subject, options: &Options) -> anyhow::Result<Scale> {
     let window = Duration::from_secs(options.window);
     say("reads of the broker, one by one");
     let calls = calls::measure(&scene).await?;
-    let mut minutes = None;
-    if subject.queues >= CPU_FROM {
+    let (mut minutes, mut paced) = (None, None);
+    if subject.queues >= PACED_FROM {
+        say("broker CPU by the read");
+        scene.stop_scaler();
+        paced = Some(paced::measure(&scene, subject, &calls, options.pairs).await?);
+        scene.start_scaler()?;
+    } else if subject.queues >= CPU_FROM {
         say("broker CPU by the minute");
         let measured = Box::pin(minute::measure(&mut scene, window, options.rounds)).await?;
         minutes = Some(measured);
@@ -107,7 +120,7 @@ async fn measure(subject: Subject, options: &Options) -> anyhow::Result<Scale> {
     say("GetMetrics against a no-op call");
     let rpc = rpc::measure(&scene).await?;
     let push = freshness::push(&scene, options.publishes).await?;
-    Ok(Scale { subject, calls, minutes, freshness, push, rpc, memory: scene.memory()? })
+    Ok(Scale { subject, calls, minutes, paced, freshness, push, rpc, memory: scene.memory()? })
 }
 
 /// Progress, for whoever waits.

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     provision::ensure_rabbitmq(&mut |line: &str| shell::say(line))?;
     let ours = ["--package", "scaler", "--package", "kubectl-plugin", "--package", "tests"];
     let build = [&["build", "--release", "--locked", "--bins"][..], &ours].concat();
-    shell::run(&mut shell::cargo(&[&build[..], &["--features", "tests/bench"]].concat()))?;
+    shell::run(&mut shell::cargo(&[&build[..], &["--features", "bench"]].concat()))?;
     let binaries = shell::target_dir()?.join("release");
     let mut bench = std::process::Command::new(binaries.join("zero-bench"));
     bench.args(&args.passed_through).current_dir(shell::root()).env(env::BIN_DIR, binaries);
