@@ -88,14 +88,21 @@ fn plan(what: &What, facts: &Facts, vhost: VhostName, backup: bool) -> Plan {
     let mut chosen: Vec<&Queue> =
         facts.queues.iter().filter(|queue| is_chosen(what, queue)).collect();
     chosen.sort_by_key(|queue| order(queue.role));
+    let mut awaited = Vec::new();
     for queue in &chosen {
+        let ready = queue.reading.ready;
         if queue.exclusive || queue.kind == QueueKind::Stream {
             plan.note(format!("`{}` is left alone: it is exclusive, or a stream", queue.name));
+        } else if what.all && queue.role == QueueRole::Result && facts.is_consumed(&queue.name) {
+            awaited.push(&queue.name);
         } else if what.all && queue.role == QueueRole::Result {
-            plan_result_queue(&mut plan, queue, facts);
-        } else if queue.reading.ready != Some(0) {
+            plan.step(queue.name.clone(), Act::Delete { ready, only_unused: true });
+        } else if ready != Some(0) {
             plan.step(queue.name.clone(), empty(queue, backup));
         }
+    }
+    if let Some(note) = waiting_leaders(&awaited) {
+        plan.note(note);
     }
     if let Some(note) = holders::note(chosen.iter().copied(), facts) {
         plan.note(note);
@@ -107,14 +114,13 @@ fn plan(what: &What, facts: &Facts, vhost: VhostName, backup: bool) -> Plan {
 }
 
 /// A result queue on which a leader waits is of use to nobody else, but the leader is alive.
-fn plan_result_queue(plan: &mut Plan, queue: &Queue, facts: &Facts) {
-    if facts.is_consumed(&queue.name) {
-        let name = &queue.name;
-        plan.note(format!("a leader waits on `{name}`: stop it, or it waits for ever"));
-    } else {
-        let ready = queue.reading.ready;
-        plan.step(queue.name.clone(), Act::Delete { ready, only_unused: true });
-    }
+fn waiting_leaders(awaited: &[&QueueName]) -> Option<String> {
+    let (first, more) = awaited.split_first()?;
+    let others = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more result queues"),
+    };
+    Some(format!("a leader waits on `{first}`{others}: stop it, or it waits for ever"))
 }
 
 fn empty(queue: &Queue, backup: bool) -> Act {
