@@ -54,7 +54,7 @@ async fn peek_shows_the_first_messages_and_leaves_them() {
     desk.run(0, &["peek", QUEUE, "-o", "wide"]);
     desk.run(4, &["peek", "nowhere"]);
     let (folder, unknown) = (desk.folder.path().to_owned(), desk.zero_unknown());
-    desk.run_as(&Zero::at(&folder), 1, &["peek", QUEUE]);
+    desk.run_as(&Zero::at(&folder), 2, &["peek", QUEUE]);
     desk.run_as(&unknown, 1, &["peek", QUEUE]);
     desk.run(1, &["peek", QUEUE, "--vhost", "nowhere"]);
     insta::assert_snapshot!("peek", desk.record());

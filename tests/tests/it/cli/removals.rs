@@ -79,7 +79,7 @@ async fn remove_takes_the_tasks_of_one_proof_and_nobody_elses() {
     desk.run(0, &["remove", "--block", "7", "--dry-run"]);
     desk.run(2, &["remove", "--block", "9..5", "--yes"]);
     desk.run(2, &["remove", "--block", "seven", "--yes"]);
-    desk.run(1, &["remove", "--yes"]);
+    desk.run(2, &["remove", "--yes"]);
     desk.run(4, &["remove", "--block", "5..6", "--yes", "--fail-empty"]);
     std::fs::write(desk.file("there"), "already").unwrap();
     desk.run(1, &["remove", "--proof", "tip-7", "--yes", "--backup", "there"]);
@@ -129,9 +129,9 @@ async fn orphans_are_told_and_reclaimed() {
 async fn move_puts_messages_into_another_queue() {
     let Some(mut desk) = Desk::laid("move").await else { return };
     desk.amqp.paladin_queue("parked").await.unwrap();
-    desk.run(1, &["move", QUEUE, QUEUE, "--everything", "--yes"]);
+    desk.run(2, &["move", QUEUE, QUEUE, "--everything", "--yes"]);
     desk.run(4, &["move", QUEUE, "nowhere", "--everything", "--yes"]);
-    desk.run(1, &["move", QUEUE, "parked", "--yes"]);
+    desk.run(2, &["move", QUEUE, "parked", "--yes"]);
     desk.run(7, &["move", QUEUE, "parked", "--block", "7"]);
     desk.run(0, &["move", QUEUE, "parked", "--block", "7", "--yes"]);
     desk.run(0, &["move", "parked", QUEUE, "--everything", "--dry-run"]);
