@@ -15,6 +15,8 @@ pub mod ledger;
 pub mod management;
 pub mod management_double;
 pub mod poll;
+mod ports;
+mod process;
 pub mod provision;
 pub mod rabbitmq;
 pub mod scaler;

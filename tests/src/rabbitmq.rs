@@ -20,9 +20,9 @@ use rustix::process::Signal;
 use crate::access::Access;
 use crate::management::Policy;
 use crate::poll;
+use crate::process::Process;
 use files::Files;
 use guard::Guard;
-use node::Node;
 pub(crate) use node::answers;
 use ports::Ports;
 pub use processes::left_running;
@@ -54,8 +54,8 @@ pub struct PrivateBroker {
     access: Access,
     ports: Ports,
     server: PathBuf,
-    node: Option<Node>,
-    epmd: Option<Node>,
+    node: Option<Process>,
+    epmd: Option<Process>,
     guard: Guard,
     files: Files,
 }
@@ -153,7 +153,7 @@ impl PrivateBroker {
             return Ok(());
         }
         self.start_epmd()?;
-        self.node = Some(Node::rabbitmq(&self.server, &self.files, &self.ports)?);
+        self.node = Some(node::rabbitmq(&self.server, &self.files, &self.ports)?);
         self.wait_until_up()
     }
 
@@ -206,7 +206,7 @@ impl PrivateBroker {
         Ok(self.running()?.pid())
     }
 
-    fn running(&self) -> anyhow::Result<&Node> {
+    fn running(&self) -> anyhow::Result<&Process> {
         self.node.as_ref().context("the node is not running")
     }
 
@@ -215,7 +215,7 @@ impl PrivateBroker {
         if self.epmd.is_some() {
             return Ok(());
         }
-        self.epmd = Some(Node::epmd(&self.files, &self.ports)?);
+        self.epmd = Some(node::epmd(&self.files, &self.ports)?);
         let port = self.ports.epmd;
         poll::until_blocking("the node's own epmd", Duration::from_secs(10), || {
             TcpStream::connect(("127.0.0.1", port)).map(drop)

@@ -5,15 +5,13 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use tempfile::TempDir;
 
 use super::RabbitConfig;
-use super::ports::{Ports, secret};
+use super::ports::Ports;
 use crate::access::Access;
-
-/// How much of the logs an error shows.
-const LAST_LINES: usize = 40;
+use crate::ports::secret;
+use crate::process::tail;
 
 /// The directory; it goes when this value goes.
 pub(super) struct Files {
@@ -59,13 +57,6 @@ impl Files {
         self.path("enabled_plugins")
     }
 
-    /// A file for what a process prints, added to at each start.
-    pub(super) fn output(&self, name: &str) -> anyhow::Result<fs::File> {
-        let path = self.path(name);
-        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
-        file.with_context(|| format!("open {}", path.display()))
-    }
-
     /// The ends of what the node printed and logged.
     pub(super) fn last_words(&self) -> String {
         ["output.log", "log/broker.log"].map(|name| tail(&self.path(name))).join("\n")
@@ -103,15 +94,6 @@ fn plugins(config: &RabbitConfig) -> String {
     format!("[{}].\n", all.join(","))
 }
 
-fn tail(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines
-        .iter()
-        .skip(lines.len().saturating_sub(LAST_LINES))
-        .fold(String::new(), |all, line| all + line + "\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,15 +115,5 @@ mod tests {
         assert!(text.ends_with("heartbeat = 7\n"));
         let listed = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_event_exchange].\n";
         assert_eq!(plugins(&config), listed);
-    }
-
-    #[test]
-    fn last_words_are_the_end_of_the_log() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let lines: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
-        fs::write(&path, lines.join("\n")).unwrap();
-        let end = tail(&path);
-        assert!(end.starts_with("line 60\n") && end.ends_with("line 99\n"), "{end}");
     }
 }

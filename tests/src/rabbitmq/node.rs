@@ -1,91 +1,53 @@
-//! One process of the broker, the node or its port mapper, as the leader of its own process group.
+//! The processes of the broker, the node and its port mapper, and whether it is up.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::files::Files;
 use super::ports::Ports;
 use crate::access::Access;
-use crate::poll;
+use crate::process::Process;
 
 /// What a client says first, and the broker answers with `connection.start`.
 const PROTOCOL_HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
 /// A method frame on channel 0.
 const METHOD_FRAME: [u8; 3] = [1, 0, 0];
 
-/// A process that we started and therefore may end.
-pub(super) struct Node {
-    child: Child,
+/// The broker itself.
+pub(super) fn rabbitmq(server: &Path, files: &Files, ports: &Ports) -> anyhow::Result<Process> {
+    let mut command = Command::new(server);
+    own_environment(&mut command, files, ports);
+    command
+        // Makes the script turn into the Erlang machine, instead of standing above it and waiting.
+        .env("detached", "true")
+        .env("RABBITMQ_NODENAME", format!("zero-{}@localhost", ports.amqp))
+        .env("RABBITMQ_DIST_PORT", ports.distribution.to_string())
+        .env("RABBITMQ_CONF_ENV_FILE", files.path("env.conf"))
+        .env("RABBITMQ_CONFIG_FILE", files.conf())
+        .env("RABBITMQ_CONFIG_FILES", files.path("conf.d"))
+        .env("RABBITMQ_ADVANCED_CONFIG_FILE", files.path("advanced.config"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", files.plugins())
+        .env("RABBITMQ_MNESIA_BASE", files.path("data"))
+        .env("RABBITMQ_LOG_BASE", files.path("log"))
+        .env("RABBITMQ_LOGS", files.path("log/broker.log"))
+        .env(
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
+        );
+    Process::spawn(command, files.home(), &files.path("output.log"))
 }
 
-impl Node {
-    /// The broker itself.
-    pub(super) fn rabbitmq(server: &Path, files: &Files, ports: &Ports) -> anyhow::Result<Self> {
-        let mut command = Command::new(server);
-        own_environment(&mut command, files, ports);
-        command
-            // Makes the script turn into the Erlang machine, instead of standing above it and waiting.
-            .env("detached", "true")
-            .env("RABBITMQ_NODENAME", format!("zero-{}@localhost", ports.amqp))
-            .env("RABBITMQ_DIST_PORT", ports.distribution.to_string())
-            .env("RABBITMQ_CONF_ENV_FILE", files.path("env.conf"))
-            .env("RABBITMQ_CONFIG_FILE", files.conf())
-            .env("RABBITMQ_CONFIG_FILES", files.path("conf.d"))
-            .env("RABBITMQ_ADVANCED_CONFIG_FILE", files.path("advanced.config"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", files.plugins())
-            .env("RABBITMQ_MNESIA_BASE", files.path("data"))
-            .env("RABBITMQ_LOG_BASE", files.path("log"))
-            .env("RABBITMQ_LOGS", files.path("log/broker.log"))
-            .env(
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
-            );
-        spawn(command, files, "output.log")
-    }
-
-    /// The port mapper, in the foreground.
-    pub(super) fn epmd(files: &Files, ports: &Ports) -> anyhow::Result<Self> {
-        let mut command = Command::new("epmd");
-        own_environment(&mut command, files, ports);
-        command.args(["-address", "127.0.0.1", "-port", &ports.epmd.to_string()]);
-        spawn(command, files, "epmd.log")
-    }
-
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Signals the whole process group; one that is already gone is not an error.
-    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        match kill_process_group(group.context("not a process number")?, signal) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(error) => Err(error).context("signal the node"),
-        }
-    }
-
-    /// How the process ended, if it has.
-    pub(super) fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        self.child.try_wait().context("look at the node's process")
-    }
-
-    /// Waits until the process has ended.
-    pub(super) fn wait_gone(&mut self, limit: Duration) -> anyhow::Result<()> {
-        poll::until_blocking("the process to end", limit, || match self.exited() {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err("it is running".to_owned()),
-            Err(error) => Err(error.to_string()),
-        })?;
-        Ok(())
-    }
+/// The port mapper, in the foreground.
+pub(super) fn epmd(files: &Files, ports: &Ports) -> anyhow::Result<Process> {
+    let mut command = Command::new("epmd");
+    own_environment(&mut command, files, ports);
+    command.args(["-address", "127.0.0.1", "-port", &ports.epmd.to_string()]);
+    Process::spawn(command, files.home(), &files.path("epmd.log"))
 }
 
 /// Whether the broker really is up: AMQP, the management API with our user, and the metrics.
@@ -115,17 +77,4 @@ fn own_environment(command: &mut Command, files: &Files, ports: &Ports) {
         .env("HOME", files.home())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("ERL_EPMD_PORT", ports.epmd.to_string());
-}
-
-fn spawn(mut command: Command, files: &Files, output: &str) -> anyhow::Result<Node> {
-    let output = files.output(output)?;
-    let child = command
-        .current_dir(files.home())
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("start {}", command.get_program().display()))?;
-    Ok(Node { child })
 }
