@@ -13,6 +13,7 @@ mod classify;
 mod endpoint;
 mod error;
 mod exposition;
+mod look;
 mod management;
 mod metrics_scrape;
 mod name;
@@ -37,6 +38,7 @@ pub use broker::{
 pub use classify::{classify, task_queue_names};
 pub use endpoint::{Credentials, Endpoint, Tls};
 pub use error::{Error, Result, chain};
+pub use look::look;
 pub use management::{
     Client, Management, NodeHealth, OpenChannel, Overview, QueueConsumer, QueueDetail,
 };

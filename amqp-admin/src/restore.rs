@@ -12,10 +12,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::backup::{BackupError, BackupReader, Restorable};
-use crate::broker::{BrokerConnection, Message};
+use crate::broker::{BrokerConnection, Message, Taken};
+use crate::look::look;
 use crate::name::QueueName;
-use crate::sift::{Destination, Keep, Order, SiftCause, sift};
-use crate::wanted::Wanted;
+use crate::sift::SiftCause;
 
 /// Messages on their way before their confirmations are waited for.
 const SETTLE_MESSAGES: u64 = 256;
@@ -80,21 +80,18 @@ pub fn contents(path: &Path) -> Result<Contents, BackupError> {
     }
 }
 
-/// Looks at a queue. `None`: there is no such queue.
+/// Looks at a queue, unless it is stopped: then at a part. `None`: there is no such queue.
 pub async fn presence(
     connection: &mut BrokerConnection,
     queue: &QueueName,
+    stop: &AtomicBool,
 ) -> Result<Option<Presence>, SiftCause> {
     let Some(depth) = connection.touch(queue).await? else {
         return Ok(None);
     };
-    let (stop, wanted) = (AtomicBool::new(false), Wanted::Everything);
-    let order = Order { queue, wanted: &wanted, count: depth.ready, rate: None, stop: &stop };
     let mut presence = Presence::default();
-    let connection = &*connection;
-    let looked = sift(connection, order, Destination::Nowhere, Keep::GiveBack, |taken, _, _| {
-        presence.note(&taken.message);
-    });
+    let note = |taken: &Taken| presence.note(&taken.message);
+    let looked = look(connection, queue, depth.ready, Some(stop), note);
     looked.await.map_err(|failure| failure.source)?;
     Ok(Some(presence))
 }

@@ -1,11 +1,8 @@
 //! Looks at the tasks in queues and gives them back.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{
-    BrokerConnection, Destination, Keep, Order, Queue, QueueName, Survey, Wanted, sift,
-};
+use amqp_admin::{BrokerConnection, Queue, QueueName, Survey, look};
 use anyhow::{Context as _, Result};
 
 use crate::broker::Broker;
@@ -20,7 +17,7 @@ pub(crate) async fn survey<'a>(
     let mut connection = broker.connect().await?;
     let mut surveys = BTreeMap::new();
     for queue in queues.filter(|queue| queue.reading.ready != Some(0)) {
-        let found = look(&mut connection, &queue.name).await;
+        let found = look_into(&mut connection, &queue.name).await;
         let found = found.with_context(|| format!("cannot look into `{}`", queue.name))?;
         surveys.extend(found.map(|survey| (queue.name.clone(), survey)));
     }
@@ -28,16 +25,13 @@ pub(crate) async fn survey<'a>(
     Ok(surveys)
 }
 
-async fn look(connection: &mut BrokerConnection, queue: &QueueName) -> Result<Option<Survey>> {
+async fn look_into(connection: &mut BrokerConnection, queue: &QueueName) -> Result<Option<Survey>> {
     let Some(depth) = connection.touch(queue).await? else {
         return Ok(None);
     };
-    let (stop, wanted) = (AtomicBool::new(false), Wanted::Everything);
-    let order = Order { queue, wanted: &wanted, count: depth.ready, rate: None, stop: &stop };
     let progress = bar(depth.ready, &format!("looking into {queue}"));
     let mut survey = Survey::default();
-    let connection = &*connection;
-    let looked = sift(connection, order, Destination::Nowhere, Keep::GiveBack, |taken, _, _| {
+    let looked = look(connection, queue, depth.ready, None, |taken| {
         survey.note(&taken.message);
         progress.inc(1);
     });

@@ -1,11 +1,7 @@
 //! `peek`: looks at the first messages of a queue, decoded, and gives them back.
 
-use std::sync::atomic::AtomicBool;
-
 use amqp_admin::paladin::{self, Scope};
-use amqp_admin::{
-    BLOCK_HEADER, Destination, Keep, Message, Order, PROOF_HEADER, QueueName, Taken, Wanted, sift,
-};
+use amqp_admin::{BLOCK_HEADER, Message, PROOF_HEADER, QueueName, Taken, look};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
@@ -61,12 +57,10 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let Some(depth) = connection.touch(&args.queue).await? else {
         return Err(no_such_queue(&args.queue, broker).into());
     };
-    let (stop, wanted) = (AtomicBool::new(false), Wanted::Everything);
     let number = if args.raw { 1 } else { args.number };
     let count = number.min(depth.ready);
-    let order = Order { queue: &args.queue, wanted: &wanted, count, rate: None, stop: &stop };
     let (mut rows, mut first) = (Vec::new(), None);
-    let looked = sift(&connection, order, Destination::Nowhere, Keep::GiveBack, |taken, _, _| {
+    let looked = look(&connection, &args.queue, count, None, |taken| {
         rows.push(row(rows.len() as u64 + 1, taken));
         if args.raw {
             first = Some(taken.message.body.clone());

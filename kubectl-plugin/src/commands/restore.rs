@@ -94,7 +94,7 @@ async fn put_back(args: &Args, broker: &Broker, rows: &mut [Row]) -> Result<()> 
     let stop = AtomicBool::new(false);
     let mut connection = broker.connect().await?;
     for row in rows {
-        let present = presence(&mut connection, &row.to).await?;
+        let present = presence(&mut connection, &row.to, &stop).await?;
         let Some(present) = present else {
             let missing = no_such_queue(&row.to, broker);
             let words =

@@ -1,10 +1,9 @@
 //! Looks at the first messages of task and control queues.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 
 use amqp_admin::paladin::{self, Scope};
-use amqp_admin::{BrokerConnection, Destination, Keep, Order, QueueName, QueueRole, Wanted, sift};
+use amqp_admin::{BrokerConnection, QueueName, QueueRole, look};
 use anyhow::{Context as _, Result};
 
 use crate::broker::Broker;
@@ -34,7 +33,7 @@ pub(super) async fn sample(broker: &Broker, facts: &Facts, number: u64) -> Resul
     let mut connection = broker.connect().await?;
     for queue in &facts.queues {
         if matches!(queue.role, QueueRole::Task(_) | QueueRole::Control) {
-            let looked = look(&mut connection, &queue.name, number, &mut sample).await;
+            let looked = look_into(&mut connection, &queue.name, number, &mut sample).await;
             looked.with_context(|| format!("cannot look into `{}`", queue.name))?;
         }
     }
@@ -42,21 +41,15 @@ pub(super) async fn sample(broker: &Broker, facts: &Facts, number: u64) -> Resul
     Ok(sample)
 }
 
-async fn look(
+async fn look_into(
     connection: &mut BrokerConnection,
     queue: &QueueName,
     number: u64,
     sample: &mut Sample,
 ) -> Result<()> {
     let Some(depth) = connection.touch(queue).await? else { return Ok(()) };
-    let (stop, wanted) = (AtomicBool::new(false), Wanted::Everything);
     let count = number.min(depth.ready);
-    let order = Order { queue, wanted: &wanted, count, rate: None, stop: &stop };
-    let connection = &*connection;
-    sift(connection, order, Destination::Nowhere, Keep::GiveBack, |taken, _, _| {
-        sample.note(&taken.message.body);
-    })
-    .await?;
+    look(connection, queue, count, None, |taken| sample.note(&taken.message.body)).await?;
     Ok(())
 }
 

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{
-    Act, Destination, End, Keep, Order, QueueName, Restored, SiftCause, Success, Wanted, presence,
-    restore, sift,
-};
+use amqp_admin::{Act, End, QueueName, Restored, SiftCause, Success, look, presence, restore};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -96,11 +93,7 @@ async fn a_look_at_a_quorum_queue_ends_before_its_limit() {
     let mut connection = scene.connection().await;
     let queue = QueueName::new(QUEUE).unwrap();
     let depth = connection.touch(&queue).await.unwrap().unwrap();
-    let (stop, wanted) = (AtomicBool::new(false), Wanted::Everything);
-    let (queue, wanted, stop) = (&queue, &wanted, &stop);
-    let order = Order { queue, wanted, count: depth.ready, rate: None, stop };
-    let look = sift(&connection, order, Destination::Nowhere, Keep::GiveBack, |_, _, _| ());
-    let failure = look.await.unwrap_err();
+    let failure = look(&connection, &queue, depth.ready, None, |_| ()).await.unwrap_err();
     assert!(matches!(failure.source, SiftCause::NearDeliveryLimit(8)), "{failure:?}");
     connection.close().await;
 
@@ -120,7 +113,7 @@ async fn a_backup_restored_again_into_a_quorum_queue_doubles_nothing() {
     let (queue, wanted) = (QueueName::new(QUEUE).unwrap(), scene.crowd.wanted().len() as u64);
     for (restored, present) in [(wanted, 0), (0, wanted), (0, wanted)] {
         let mut connection = scene.connection().await;
-        let there = presence(&mut connection, &queue).await.unwrap().unwrap();
+        let there = presence(&mut connection, &queue, &stop).await.unwrap().unwrap();
         let put_back = restore(&connection, &backup, (&queue, &queue), there, &stop).await.unwrap();
         connection.close().await;
         assert_eq!(put_back, Restored { restored, present, stopped: false });
