@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::name::{QueueName, VhostName};
 use crate::paladin::Serializer;
+use crate::queue::{Queue, QueueKind};
 use crate::wanted::Wanted;
 
 /// Everything a command will do, in order.
@@ -95,6 +96,23 @@ impl Plan {
     /// Adds a step.
     pub fn step(&mut self, queue: QueueName, act: Act) {
         self.steps.push(Step { queue, act });
+    }
+
+    /// Adds the step that takes wanted messages out of a queue: into the backup, or `to` another
+    /// queue. `messages`: how many, if they were looked at.
+    pub fn take_out(
+        &mut self,
+        queue: &Queue,
+        wanted: Wanted,
+        messages: Option<u64>,
+        to: Option<QueueName>,
+    ) {
+        let (ready, quorum) = (queue.reading.ready, queue.kind == QueueKind::Quorum);
+        let act = match to {
+            None => Act::Remove { wanted, messages, ready, quorum },
+            Some(to) => Act::Move { wanted, messages, ready, to, quorum },
+        };
+        self.step(queue.name.clone(), act);
     }
 
     /// Adds a note, once.
@@ -199,20 +217,23 @@ impl fmt::Display for Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::{QueueRole, Reading};
 
     fn queue(name: &str) -> QueueName {
         QueueName::new(name).unwrap()
+    }
+
+    fn with_ready(name: &str, ready: u64) -> Queue {
+        Queue::classic(queue(name), QueueRole::Other, Reading::known(ready, 0))
     }
 
     #[test]
     fn a_plan_reads_as_what_will_be_done() {
         let mut plan = Plan::new(VhostName::default());
         plan.step(queue("a"), Act::Purge { ready: Some(3), unacked: Some(1) });
-        let (messages, ready, quorum) = (Some(2), Some(9), false);
         let wanted = Wanted::Everything;
-        plan.step(queue("b"), Act::Remove { wanted: wanted.clone(), messages, ready, quorum });
-        let to = queue("z");
-        plan.step(queue("c"), Act::Move { wanted, messages: None, ready, to, quorum });
+        plan.take_out(&with_ready("b", 9), wanted.clone(), Some(2), None);
+        plan.take_out(&with_ready("c", 9), wanted, None, Some(queue("z")));
         plan.step(queue("AbCdE"), Act::Delete { ready: Some(0), only_unused: true });
         let (serializer, words) = (Serializer::Postcard, "removed".to_owned());
         plan.step(queue("AbCdE"), Act::Tell { serializer, words });

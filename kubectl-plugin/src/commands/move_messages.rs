@@ -1,6 +1,6 @@
 //! `move`: messages from one queue to another, confirmed.
 
-use amqp_admin::{Act, Plan, QueueKind, QueueName, Wanted};
+use amqp_admin::{Plan, QueueName, Wanted};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 
@@ -65,10 +65,9 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     };
     let ready = queue.reading.ready;
     let messages = if *everything { ready } else { None };
-    let (to, quorum) = (to.clone(), queue.kind == QueueKind::Quorum);
     let mut plan = Plan::new(broker.vhost.clone());
     if ready != Some(0) {
-        plan.step(from.clone(), Act::Move { wanted, messages, ready, to, quorum });
+        plan.take_out(queue, wanted, messages, Some(to.clone()));
     }
     carry_out(broker, &plan, change, ("move", Approval::Yes), printer).await
 }

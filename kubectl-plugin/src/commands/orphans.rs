@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amqp_admin::{
-    Act, Plan, QueueKind, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted,
-};
+use amqp_admin::{Act, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -137,16 +135,13 @@ fn plan(
         result_queues: result_queues.iter().map(|name| (*name).clone()).collect(),
         ..TaskFilter::default()
     };
-    for (queue, survey) in surveys {
+    for (name, survey) in surveys {
+        // One that is gone by now took its tasks with it.
+        let Some(queue) = facts.queue(name) else { continue };
         let theirs = survey.jobs.iter().filter(|(name, _)| result_queues.contains(name));
         let tasks: u64 = theirs.map(|(_, job)| job.tasks).sum();
         if tasks > 0 {
-            let known = facts.queue(queue);
-            let quorum = known.is_some_and(|queue| queue.kind == QueueKind::Quorum);
-            let ready = known.and_then(|queue| queue.reading.ready);
-            let wanted = Wanted::Tasks(filter.clone());
-            let act = Act::Remove { wanted, messages: Some(tasks), ready, quorum };
-            plan.step(queue.clone(), act);
+            plan.take_out(queue, Wanted::Tasks(filter.clone()), Some(tasks), None);
         }
     }
     for orphan in orphans.iter().filter(|orphan| orphan.exists) {

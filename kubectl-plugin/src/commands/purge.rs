@@ -1,6 +1,6 @@
 //! `purge`: empties queues, into a backup unless that is declined.
 
-use amqp_admin::{Act, Plan, Queue, QueueKind, QueueName, QueueRole, VhostName, Wanted};
+use amqp_admin::{Act, Plan, Queue, QueueKind, QueueName, QueueRole, Reading, VhostName, Wanted};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 
@@ -98,7 +98,7 @@ fn plan(what: &What, facts: &Facts, vhost: VhostName, backup: bool) -> Plan {
         } else if what.all && queue.role == QueueRole::Result {
             plan.step(queue.name.clone(), Act::Delete { ready, only_unused: true });
         } else if ready != Some(0) {
-            plan.step(queue.name.clone(), empty(queue, backup));
+            empty(&mut plan, queue, backup);
         }
     }
     if let Some(note) = waiting_leaders(&awaited) {
@@ -123,13 +123,12 @@ fn waiting_leaders(awaited: &[&QueueName]) -> Option<String> {
     Some(format!("a leader waits on `{first}`{others}: stop it, or it waits for ever"))
 }
 
-fn empty(queue: &Queue, backup: bool) -> Act {
-    let (ready, unacked) = (queue.reading.ready, queue.reading.unacked);
+fn empty(plan: &mut Plan, queue: &Queue, backup: bool) {
+    let Reading { ready, unacked } = queue.reading;
     if backup {
-        let quorum = queue.kind == QueueKind::Quorum;
-        Act::Remove { wanted: Wanted::Everything, messages: ready, ready, quorum }
+        plan.take_out(queue, Wanted::Everything, ready, None);
     } else {
-        Act::Purge { ready, unacked }
+        plan.step(queue.name.clone(), Act::Purge { ready, unacked });
     }
 }
 
@@ -154,7 +153,7 @@ fn order(role: QueueRole) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use amqp_admin::{Client, Pool, QueueConsumer, Reading};
+    use amqp_admin::{Client, Pool, QueueConsumer};
 
     use super::*;
 

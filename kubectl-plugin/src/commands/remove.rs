@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amqp_admin::paladin::Serializer;
-use amqp_admin::{
-    Act, Job, Plan, QueueKind, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted,
-};
+use amqp_admin::{Act, Job, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted};
 use anyhow::Result;
 
 use crate::ask::Approval;
@@ -120,13 +118,10 @@ impl<'a> Removal<'a> {
 
     fn plan(&self, facts: &Facts, leader: Leader, vhost: VhostName) -> Plan {
         let mut plan = Plan::new(vhost);
-        for (queue, &messages) in &self.waiting {
-            let known = facts.queue(queue);
-            let ready = known.and_then(|queue| queue.reading.ready);
-            let quorum = known.is_some_and(|queue| queue.kind == QueueKind::Quorum);
-            let wanted = Wanted::Tasks(self.filter.clone());
-            let act = Act::Remove { wanted, messages: Some(messages), ready, quorum };
-            plan.step((*queue).clone(), act);
+        for (name, &messages) in &self.waiting {
+            if let Some(queue) = facts.queue(name) {
+                plan.take_out(queue, Wanted::Tasks(self.filter.clone()), Some(messages), None);
+            }
         }
         self.plan_leaders(&mut plan, facts, leader);
         if self.untold > 0 {
