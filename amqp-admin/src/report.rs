@@ -87,24 +87,37 @@ impl End {
     }
 }
 
+impl End {
+    /// Messages that are out of their queue and in the safe place: the backup, or the other queue.
+    fn taken_out(&self) -> u64 {
+        match self {
+            Self::Sifted(sifted) | Self::Failed { so_far: Some(sifted), .. } => sifted.wanted,
+            Self::Deleted { messages } => *messages,
+            Self::Purged { .. }
+            | Self::Told
+            | Self::Gone
+            | Self::NotStarted
+            | Self::Failed { so_far: None, .. } => 0,
+        }
+    }
+}
+
 impl Report {
+    /// Messages that are out of their queues and in the safe place: the backup, or another queue.
+    #[must_use]
+    pub fn taken_out(&self) -> u64 {
+        self.outcomes.iter().map(|outcome| outcome.end.taken_out()).sum()
+    }
+
     /// Whether the plan was carried out.
     #[must_use]
     pub fn success(&self) -> Success {
         let done = self.outcomes.iter().filter(|outcome| outcome.end.is_success()).count();
         match done {
             done if done == self.outcomes.len() => Success::All,
-            0 if !self.changed_anything() => Success::None,
+            0 if self.taken_out() == 0 => Success::None,
             _ => Success::Partial,
         }
-    }
-
-    fn changed_anything(&self) -> bool {
-        self.outcomes.iter().any(|outcome| match &outcome.end {
-            End::Sifted(sifted) | End::Failed { so_far: Some(sifted), .. } => sifted.wanted > 0,
-            End::Purged { .. } | End::Deleted { .. } | End::Told => true,
-            End::Gone | End::Failed { so_far: None, .. } | End::NotStarted => false,
-        })
     }
 }
 

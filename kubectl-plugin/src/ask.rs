@@ -3,9 +3,22 @@
 use std::io::{self, BufRead as _, Write as _};
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::exit::Refused;
 use crate::output::Printer;
+
+/// What every command takes that asks.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Change")]
+pub(crate) struct Consent {
+    /// Show the plan and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Needed where there is no terminal.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
 
 /// What has to be typed for a yes.
 #[derive(Debug, Clone, Copy)]

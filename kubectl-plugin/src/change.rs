@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use amqp_admin::{Applier, BackupWriter, End, Opening, Outcome, Plan, Report};
+use amqp_admin::{Applier, BackupWriter, Opening, Plan, Report, VhostName};
 use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ask::{Approval, approve};
+use crate::ask::{Approval, Consent, approve};
 use crate::broker::Broker;
 use crate::exit::{self, Code};
 use crate::output::{Printer, Table};
@@ -22,12 +22,8 @@ use crate::output::{Printer, Table};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Change")]
 pub(crate) struct ChangeArgs {
-    /// Show the plan and change nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Do not ask. Needed where there is no terminal.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
     /// At most so many messages a second.
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<NonZeroU32>,
@@ -67,18 +63,19 @@ pub(crate) async fn carry_out(
     (act, approval): (&str, Approval<'_>),
     printer: &mut Printer,
 ) -> Result<Code> {
-    let silent = args.dry_run && printer.is_for_programs();
+    let Consent { dry_run, yes } = args.consent;
+    let silent = dry_run && printer.is_for_programs();
     if !silent {
         printer.say(plan.to_string().trim_end());
     }
-    if args.dry_run || plan.steps.is_empty() {
+    if dry_run || plan.steps.is_empty() {
         if printer.is_for_programs() {
-            printer.data(&Shown { dry_run: args.dry_run, plan }, &Table::default())?;
+            printer.data(&Shown { dry_run, plan }, &Table::default())?;
         }
         let nothing = plan.steps.is_empty() && args.fail_empty;
         return Ok(if nothing { exit::NOT_FOUND } else { exit::DONE });
     }
-    approve(printer, approval, args.yes)?;
+    approve(printer, approval, yes)?;
     // Before there is a backup: a signal from here on leaves it closed.
     let stop = on_interrupt();
     let backup = plan.needs_backup().then(|| new_backup(plan, args, act)).transpose()?;
@@ -109,25 +106,13 @@ fn tell(plan: &Plan, report: &Report, printer: &mut Printer) -> Result<()> {
     printer.data(&Done { dry_run: false, plan, report }, &table)?;
     if let Some(path) = &report.backup {
         let path = path.display();
-        printer.say(&if report.outcomes.iter().any(removed_messages) {
+        printer.say(&if report.taken_out() > 0 {
             format!("what was removed is in {path}; `zero restore {path}` puts it back")
         } else {
             format!("nothing was removed: the backup {path} holds no message")
         });
     }
     Ok(())
-}
-
-fn removed_messages(outcome: &Outcome) -> bool {
-    match &outcome.end {
-        End::Sifted(sifted) | End::Failed { so_far: Some(sifted), .. } => sifted.wanted > 0,
-        End::Deleted { messages } => *messages > 0,
-        End::Purged { .. }
-        | End::Told
-        | End::Gone
-        | End::NotStarted
-        | End::Failed { so_far: None, .. } => false,
-    }
 }
 
 /// A new backup file, named after the moment unless a name was given.
@@ -138,10 +123,7 @@ fn new_backup(plan: &Plan, args: &ChangeArgs, act: &str) -> Result<BackupWriter>
         PathBuf::from(format!("zero-{act}-{moment}.backup"))
     });
     let reason = [act, &args.reason].join(" ").trim_end().to_owned();
-    let made_by = concat!("zero ", env!("CARGO_PKG_VERSION")).to_owned();
-    let vhost = plan.vhost.to_string();
-    let opening = Opening { made_by, made_at: now.to_string(), vhost, reason };
-    match BackupWriter::create(&path, &opening) {
+    match BackupWriter::create(&path, &opening(&plan.vhost, now, reason)) {
         Ok(writer) => Ok(writer),
         Err(error) => bail!(
             "{}; nothing was changed: name another file with --backup",
@@ -150,13 +132,19 @@ fn new_backup(plan: &Plan, args: &ChangeArgs, act: &str) -> Result<BackupWriter>
     }
 }
 
+/// What a backup says of itself.
+pub(crate) fn opening(vhost: &VhostName, made_at: Timestamp, reason: String) -> Opening {
+    let made_by = concat!("zero ", env!("CARGO_PKG_VERSION")).to_owned();
+    Opening { made_by, made_at: made_at.to_string(), vhost: vhost.to_string(), reason }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the records say when")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 /// True once Ctrl-C was pressed or SIGTERM came: what is in hand is finished, the rest is not begun.
-fn on_interrupt() -> Arc<AtomicBool> {
+pub(crate) fn on_interrupt() -> Arc<AtomicBool> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = Arc::new(AtomicBool::new(false));
     let told = stop.clone();

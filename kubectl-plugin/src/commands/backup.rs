@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{BackupWriter, Destination, Keep, Opening, Order, QueueName, Wanted, chain, sift};
+use amqp_admin::{BackupWriter, Destination, Keep, Order, QueueName, Wanted, chain, sift};
 use anyhow::{Result, bail};
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use super::queues::no_such_queue;
 use crate::broker::Broker;
-use crate::change::{bar, now};
+use crate::change::{bar, now, opening};
 use crate::complete::queue_names;
 use crate::exit::{self, Code};
 use crate::output::{Printer, Table, bytes};
@@ -54,12 +54,7 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let Some(depth) = connection.touch(queue).await? else {
         return Err(no_such_queue(queue, broker).into());
     };
-    let opening = Opening {
-        made_by: concat!("zero ", env!("CARGO_PKG_VERSION")).to_owned(),
-        made_at: now().to_string(),
-        vhost: broker.vhost.to_string(),
-        reason: "backup".to_owned(),
-    };
+    let opening = opening(&broker.vhost, now(), "backup".to_owned());
     let mut writer = match BackupWriter::create(file, &opening) {
         Ok(writer) => writer,
         Err(error) => bail!("{}; name another file with --file", chain(&error)),
