@@ -1,5 +1,7 @@
 //! What is known of a vhost at one moment, read once and then only looked at.
 
+use std::collections::{BTreeMap, HashMap};
+
 use amqp_admin::{Client, OpenChannel, Queue, QueueConsumer, QueueName, QueueRole, chain};
 use anyhow::{Context as _, Result};
 
@@ -10,10 +12,14 @@ use crate::broker::Broker;
 pub(crate) struct Facts {
     /// Every queue, with live counts.
     pub(crate) queues: Vec<Queue>,
-    /// Every consumer, up to 5 s old.
+    /// Every consumer, up to 5 s old, by queue.
     pub(crate) consumers: Vec<QueueConsumer>,
     /// Every channel of the vhost this user may see, up to 10 s old; else why not.
     pub(crate) channels: Result<Vec<OpenChannel>, String>,
+    /// Where a queue stands among the queues.
+    by_name: HashMap<QueueName, usize>,
+    /// The queues that a client consumes from.
+    by_client: BTreeMap<Client, Vec<QueueName>>,
 }
 
 impl Facts {
@@ -28,12 +34,30 @@ impl Facts {
         let mut queues = queues.context("cannot list the queues")?;
         queues.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));
         let consumers = consumers.context("cannot list the consumers")?;
-        Ok(Self { queues, consumers, channels: channels.map_err(|error| chain(&error)) })
+        Ok(Self::new(queues, consumers, channels.map_err(|error| chain(&error))))
+    }
+
+    /// PURE: the same from what was read.
+    pub(crate) fn new(
+        queues: Vec<Queue>,
+        mut consumers: Vec<QueueConsumer>,
+        channels: Result<Vec<OpenChannel>, String>,
+    ) -> Self {
+        let places = queues.iter().enumerate();
+        let by_name = places.map(|(place, queue)| (queue.name.clone(), place)).collect();
+        consumers.sort_by(|one, other| one.queue.cmp(&other.queue));
+        let mut by_client: BTreeMap<Client, Vec<QueueName>> = BTreeMap::new();
+        for consumer in &consumers {
+            if let Some(client) = &consumer.client {
+                by_client.entry(client.clone()).or_default().push(consumer.queue.clone());
+            }
+        }
+        Self { queues, consumers, channels, by_name, by_client }
     }
 
     /// A queue by its name.
     pub(crate) fn queue(&self, name: &QueueName) -> Option<&Queue> {
-        self.queues.iter().find(|queue| queue.name == *name)
+        self.queues.get(*self.by_name.get(name)?)
     }
 
     /// Who consumes from a queue.
@@ -41,7 +65,9 @@ impl Facts {
         &'a self,
         name: &'a QueueName,
     ) -> impl Iterator<Item = &'a QueueConsumer> {
-        self.consumers.iter().filter(move |consumer| consumer.queue == *name)
+        let first = self.consumers.partition_point(|consumer| consumer.queue < *name);
+        let from_first = self.consumers.iter().skip(first);
+        from_first.take_while(move |consumer| consumer.queue == *name)
     }
 
     /// Whether anybody consumes from a queue.
@@ -50,12 +76,9 @@ impl Facts {
     }
 
     /// The result queues that a client waits on.
-    pub(crate) fn awaited_by<'a>(
-        &'a self,
-        client: &'a Client,
-    ) -> impl Iterator<Item = &'a QueueName> {
-        let its = self.consumers.iter().filter(|c| c.client.as_ref() == Some(client));
-        its.map(|consumer| &consumer.queue).filter(|name| self.has_role(name, QueueRole::Result))
+    pub(crate) fn awaited_by(&self, client: &Client) -> impl Iterator<Item = &QueueName> {
+        let its = self.by_client.get(client).into_iter().flatten();
+        its.filter(|name| self.has_role(name, QueueRole::Result))
     }
 
     fn has_role(&self, name: &QueueName, role: QueueRole) -> bool {

@@ -165,15 +165,15 @@ mod tests {
         let queue =
             |text: &str, role, ready| Queue::classic(name(text), role, Reading::known(ready, 0));
         let client = Some(Client { host: "10.0.0.7".into(), port: 1 });
-        let facts = Facts {
-            queues: vec![
+        let facts = Facts::new(
+            vec![
                 queue("task-ipc-routing-key", QueueRole::Task(Pool::All), 6),
                 queue("AAAAA", QueueRole::Result, 0),
                 queue("BBBBB", QueueRole::Result, 2),
             ],
-            consumers: vec![QueueConsumer { queue: name("AAAAA"), client }],
-            channels: Ok(Vec::new()),
-        };
+            vec![QueueConsumer { queue: name("AAAAA"), client }],
+            Ok(Vec::new()),
+        );
         let job = |tasks, block| Job { tasks, blocks: [block].into(), ..Job::default() };
         let jobs =
             [(name("AAAAA"), job(3, 5)), (name("BBBBB"), job(2, 6)), (name("CCCCC"), job(1, 7))];

@@ -164,17 +164,17 @@ mod tests {
     fn facts() -> Facts {
         let waiting = QueueName::new("AbCdE").unwrap();
         let client = Some(Client { host: "10.0.0.7".into(), port: 4711 });
-        Facts {
-            queues: vec![
+        Facts::new(
+            vec![
                 queue("task-ipc-routing-key", QueueRole::Task(Pool::All), 12, 2),
                 queue("AbCdE", QueueRole::Result, 0, 0),
                 queue("XyZ12", QueueRole::Result, 3, 0),
                 queue("command-ipc-routing-key", QueueRole::Control, 1, 0),
                 queue("proof-7", QueueRole::Other, 0, 0),
             ],
-            consumers: vec![QueueConsumer { queue: waiting, client }],
-            channels: Err("not asked".into()),
-        }
+            vec![QueueConsumer { queue: waiting, client }],
+            Err("not asked".into()),
+        )
     }
 
     fn what(all: bool, role: Option<Role>, queues: &[&str]) -> What {

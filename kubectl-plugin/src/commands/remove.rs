@@ -221,17 +221,17 @@ mod tests {
             let client = Some(Client { host: "10.0.0.7".into(), port });
             QueueConsumer { queue: name(text), client }
         };
-        Facts {
-            queues: vec![
+        Facts::new(
+            vec![
                 queue("task-ipc-routing-key", QueueRole::Task(Pool::All), 11, 2),
                 queue("AAAAA", QueueRole::Result, 0, 0),
                 queue("BBBBB", QueueRole::Result, 0, 0),
                 queue("CCCCC", QueueRole::Result, 0, 0),
                 queue("DDDDD", QueueRole::Result, 2, 0),
             ],
-            consumers: vec![consumer("AAAAA", 1), consumer("BBBBB", 1), consumer("CCCCC", 2)],
-            channels: Ok(Vec::new()),
-        }
+            vec![consumer("AAAAA", 1), consumer("BBBBB", 1), consumer("CCCCC", 2)],
+            Ok(Vec::new()),
+        )
     }
 
     fn plan(blocks: std::ops::RangeInclusive<u64>, leader: Leader) -> String {

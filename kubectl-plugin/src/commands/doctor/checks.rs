@@ -289,15 +289,15 @@ mod tests {
     const TASK: QueueRole = QueueRole::Task(Pool::All);
 
     fn at_work() -> Facts {
-        Facts {
-            queues: vec![
+        Facts::new(
+            vec![
                 queue("tasks", TASK, 3, 1),
                 queue("commands", QueueRole::Control, 0, 0),
                 queue("AbCdE", QueueRole::Result, 0, 0),
             ],
-            consumers: vec![consumer("tasks", 1), consumer("commands", 1), consumer("AbCdE", 2)],
-            channels: Ok(Vec::new()),
-        }
+            vec![consumer("tasks", 1), consumer("commands", 1), consumer("AbCdE", 2)],
+            Ok(Vec::new()),
+        )
     }
 
     fn sample() -> Sample {

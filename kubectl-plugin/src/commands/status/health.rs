@@ -124,7 +124,7 @@ mod tests {
             let client = Some(Client { host: "10.0.0.7".into(), port: 1 });
             QueueConsumer { queue: QueueName::new(name).unwrap(), client }
         });
-        Facts { queues, consumers: consumers.collect(), channels: Ok(Vec::new()) }
+        Facts::new(queues, consumers.collect(), Ok(Vec::new()))
     }
 
     fn told(facts: &Facts) -> String {
