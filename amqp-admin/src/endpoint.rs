@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
@@ -141,6 +142,19 @@ impl Endpoint {
         self
     }
 
+    /// The same broker by another way: a forward on this machine that speaks TLS itself where the
+    /// broker wants it.
+    #[must_use]
+    pub fn through(&self, local: SocketAddr) -> Self {
+        let mut other = self.clone();
+        let plain = if self.url.scheme().starts_with("amqp") { "amqp" } else { "http" };
+        // The setters fail on other kinds of schemes and on URLs without a host; `parse` refuses both.
+        let _ = other.url.set_scheme(plain);
+        let _ = other.url.set_ip_host(local.ip());
+        let _ = other.url.set_port(Some(local.port()));
+        other
+    }
+
     /// The address without credentials.
     #[must_use]
     pub fn url(&self) -> &Url {
@@ -227,6 +241,17 @@ mod tests {
             assert!(message.contains(words), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
+    }
+
+    #[test]
+    fn another_way_keeps_the_vhost_and_who_we_are() {
+        let local = "127.0.0.1:4711".parse().unwrap();
+        let by = |endpoint: Endpoint| endpoint.through(local);
+        let amqp = by(Endpoint::amqp("amqps://u:p@rabbitmq.provers:5671/a%2Fb").unwrap());
+        assert_eq!(amqp.url().as_str(), "amqp://127.0.0.1:4711/a%2Fb");
+        assert_eq!(amqp.credentials.unwrap().user, "u");
+        let management = by(Endpoint::management("https://rabbitmq/below").unwrap());
+        assert_eq!(management.url().as_str(), "http://127.0.0.1:4711/below");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The broker that the command line names, and the ways to talk to it.
+//! The broker that is meant, and the ways to talk to it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use amqp_admin::{Addresses, BrokerConnection, Endpoints, Management, VhostName};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::exit::Usage;
+use crate::place::Place;
 
 /// A broker named directly, without a cluster.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +55,27 @@ pub(crate) struct BrokerArgs {
     pub(crate) timeout: Duration,
 }
 
+impl BrokerArgs {
+    /// The addresses, with the files of secrets that the command line names.
+    pub(crate) fn addresses(&self, amqp_uri: String, management_url: Option<String>) -> Addresses {
+        Addresses {
+            amqp_uri,
+            management_url,
+            metrics_urls: Vec::new(),
+            username_file: self.username_file.clone(),
+            password_file: self.password_file.clone(),
+            ca_file: self.ca_file.clone(),
+            client_cert_file: self.client_cert_file.clone(),
+            client_key_file: self.client_key_file.clone(),
+        }
+    }
+
+    /// Whether the command line says who we are at the broker.
+    pub(crate) fn names_a_user(&self) -> bool {
+        self.username_file.is_some() || self.password_file.is_some()
+    }
+}
+
 /// A broker and one vhost of it; nothing is connected yet.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -62,46 +83,40 @@ pub(crate) struct Broker {
     pub(crate) vhost: VhostName,
     pub(crate) timeout: Duration,
     pub(crate) management: Management,
+    /// The cluster it was found in; `None`: it was named directly.
+    pub(crate) place: Option<Place>,
 }
 
 impl Broker {
-    /// Reads the files that the command line names.
-    pub(crate) fn of(args: BrokerArgs) -> Result<Self> {
-        let BrokerArgs {
-            amqp_uri,
-            management_url,
-            vhost,
-            username_file,
-            password_file,
-            ca_file,
-            client_cert_file,
-            client_key_file,
-            timeout,
-        } = args;
-        let amqp_uri = amqp_uri.ok_or(Usage(
-            "no broker is named: give --amqp-uri or set ZERO_AMQP_URI, e.g. amqp://zero@rabbitmq:5672/ with --password-file",
-        ))?;
-        let addresses = Addresses {
-            amqp_uri,
-            management_url,
-            metrics_urls: Vec::new(),
-            username_file,
-            password_file,
-            ca_file,
-            client_cert_file,
-            client_key_file,
-        };
-        let endpoints = addresses.resolve()?;
-        let vhost = match vhost {
-            Some(name) => VhostName::new(&name).with_context(|| format!("--vhost `{name}`"))?,
+    /// The broker at that URI; reads the files that the command line names.
+    pub(crate) fn direct(amqp_uri: String, args: &BrokerArgs) -> Result<Self> {
+        let endpoints = args.addresses(amqp_uri, args.management_url.clone()).resolve()?;
+        Self::at(endpoints, args, None)
+    }
+
+    /// The broker at those endpoints.
+    pub(crate) fn at(
+        endpoints: Endpoints,
+        args: &BrokerArgs,
+        place: Option<Place>,
+    ) -> Result<Self> {
+        let vhost = match &args.vhost {
+            Some(name) => VhostName::new(name).with_context(|| format!("--vhost `{name}`"))?,
             None => endpoints.amqp.vhost()?,
         };
+        let timeout = args.timeout;
         let management = Management::new(endpoints.management.clone(), timeout)?;
-        Ok(Self { endpoints, vhost, timeout, management })
+        Ok(Self { endpoints, vhost, timeout, management, place })
     }
 
     /// Connects over AMQP.
     pub(crate) async fn connect(&self) -> Result<BrokerConnection> {
         Ok(BrokerConnection::connect(&self.endpoints.amqp, &self.vhost, self.timeout).await?)
+    }
+
+    /// The name that has to be typed for what reaches everything: the release's, or the vhost's.
+    pub(crate) fn whole(&self) -> String {
+        let release = self.place.as_ref().map(|place| place.release.name.clone());
+        release.unwrap_or_else(|| self.vhost.to_string())
     }
 }

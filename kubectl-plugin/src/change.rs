@@ -94,8 +94,23 @@ pub(crate) async fn carry_out(
         })
         .await?;
     progress.finish_and_clear();
+    leave_event(broker, (act, &args.reason), &report.outcomes, printer).await;
     tell(plan, &report, printer)?;
     Ok(if stop.load(Ordering::Relaxed) { exit::INTERRUPTED } else { exit::code_of_report(&report) })
+}
+
+/// In a cluster an Event on the release tells what was done and why.
+pub(crate) async fn leave_event(
+    broker: &Broker,
+    (act, reason): (&str, &str),
+    outcomes: &[impl std::fmt::Display],
+    printer: &mut Printer,
+) {
+    let Some(place) = &broker.place else { return };
+    let done: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
+    let why = if reason.is_empty() { String::new() } else { format!("{reason}: ") };
+    let message = format!("zero {act}: {why}{}", done.join("; "));
+    place.record(("ZeroChange", &message), now(), printer).await;
 }
 
 fn tell(plan: &Plan, report: &Report, printer: &mut Printer) -> Result<()> {

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::broker::BrokerArgs;
+use crate::cluster::ClusterArgs;
 use crate::commands::{
     abort, backup, completion, doctor, move_messages, orphans, peek, purge, queues, remove,
     restore, scale, status,
@@ -19,6 +20,8 @@ use crate::output::Format;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) broker: BrokerArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
     /// How data is written; words about it go to standard error.
     #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Format,
@@ -31,7 +34,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     #[command(flatten)]
     Broker(BrokerCommand),
-    /// How the number of workers comes about, from the scaler.
+    /// How the number of workers comes about; hold it, and let it go again.
     #[command(after_help = scale::EXAMPLES)]
     Scale(scale::Args),
     /// Write a completion script for a shell.
@@ -75,6 +78,22 @@ pub(crate) enum BrokerCommand {
     /// Stop the work on a proof, by the way that loses nobody else's.
     #[command(after_help = abort::EXAMPLES)]
     Abort(remove::Args),
+}
+
+impl BrokerCommand {
+    /// `-n` is kubectl's namespace everywhere; after `peek` and `doctor` a number is a count.
+    pub(crate) fn count_or_namespace(&mut self, mut cluster: ClusterArgs) -> ClusterArgs {
+        let Some(count) = cluster.namespace.as_ref().and_then(|name| name.parse().ok()) else {
+            return cluster;
+        };
+        if let Self::Peek(peek::Args { number, .. }) | Self::Doctor(doctor::Args { number, .. }) =
+            self
+        {
+            *number = count;
+            cluster.namespace = None;
+        }
+        cluster
+    }
 }
 
 #[cfg(test)]

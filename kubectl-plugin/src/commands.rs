@@ -21,18 +21,28 @@ use crate::broker::Broker;
 use crate::cli::{BrokerCommand, Cli, Command};
 use crate::exit::Code;
 use crate::output::Printer;
+use crate::place::{Place, reach};
 
 /// Does what the command line says.
 pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
-    let Cli { broker, output: _, command } = cli;
+    let Cli { broker, cluster, output: _, command } = cli;
     match command {
         Command::Completion(args) => completion::run(&args, printer),
-        Command::Scale(args) => start()?.block_on(scale::run(&args, broker.timeout, printer)),
-        Command::Broker(command) => {
+        Command::Scale(args) => {
+            start()?.block_on(scale::run(&args, &cluster, broker.timeout, printer))
+        }
+        Command::Broker(mut command) => {
+            let cluster = command.count_or_namespace(cluster);
             // First: the broker's clients want the TLS provider.
-            let runtime = start()?;
-            let broker = Broker::of(broker)?;
-            runtime.block_on(dispatch(command, &broker, printer))
+            start()?.block_on(async {
+                let broker = reach(&broker, &cluster, |words| printer.say(words)).await?;
+                let done = dispatch(command, &broker, printer).await;
+                let trouble = broker.place.as_ref().and_then(Place::trouble);
+                done.map_err(|error| match trouble {
+                    Some(trouble) => error.context(trouble),
+                    None => error,
+                })
+            })
         }
     }
 }

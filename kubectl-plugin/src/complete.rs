@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser};
 use clap_complete::engine::{CompletionCandidate, complete};
 
-use crate::broker::{Broker, BrokerArgs};
+use crate::broker::BrokerArgs;
 use crate::cli::Cli;
+use crate::cluster::ClusterArgs;
 use crate::commands::start;
 use crate::exit;
 use crate::output::{Format, Printer};
+use crate::place::reach;
 
 /// What the name of the program begins with when kubectl asks for candidates.
 pub(crate) const NAME: &str = "kubectl_complete-";
@@ -22,11 +24,13 @@ const DEFAULT: u8 = 0;
 /// Somebody waits with a finger on the Tab key.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The broker as the environment names it.
+/// The broker as the environment and the kubeconfig name it.
 #[derive(Debug, Parser)]
 struct FromEnvironment {
     #[command(flatten)]
     broker: BrokerArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// Answers kubectl. `args` are the program's name and the words typed, the last one unfinished.
@@ -54,16 +58,19 @@ fn line(all: String, candidate: &CompletionCandidate) -> String {
     if help.is_empty() { all + &value + "\n" } else { all + &value + "\t" + &help + "\n" }
 }
 
-/// Names of queues that begin so, asked of the broker that the environment names; none where that
+/// Names of queues that begin so, asked of the broker that the environment or the kubeconfig names; none where that
 /// cannot be had at once.
 pub(crate) fn queue_names(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = begun.to_string_lossy().into_owned();
     let names = || -> Option<Vec<String>> {
-        let FromEnvironment { broker } = FromEnvironment::try_parse_from(["zero"]).ok()?;
+        let FromEnvironment { broker, cluster } = FromEnvironment::try_parse_from(["zero"]).ok()?;
         // First: the broker's clients want the TLS provider.
         let runtime = start().ok()?;
-        let broker = Broker::of(BrokerArgs { timeout: PATIENCE, ..broker }).ok()?;
-        let queues = runtime.block_on(broker.management.queues(&broker.vhost)).ok()?;
+        let args = BrokerArgs { timeout: PATIENCE, ..broker };
+        let queues = runtime.block_on(async {
+            let broker = reach(&args, &cluster, |_| ()).await.ok()?;
+            broker.management.queues(&broker.vhost).await.ok()
+        })?;
         Some(queues.into_iter().map(|queue| queue.name.to_string()).collect())
     };
     let names = names().unwrap_or_default();

@@ -6,6 +6,21 @@ use amqp_admin::{Client, OpenChannel, Queue, QueueConsumer, QueueName, QueueRole
 use anyhow::{Context as _, Result};
 
 use crate::broker::Broker;
+use crate::place::Place;
+
+/// Calls clients by the names of their pods, in place of addresses.
+fn name_pods<'a>(
+    place: &Place,
+    consumers: &mut [QueueConsumer],
+    channels: impl Iterator<Item = &'a mut OpenChannel>,
+) {
+    for client in consumers.iter_mut().filter_map(|consumer| consumer.client.as_mut()) {
+        client.host = place.name_of(&client.host);
+    }
+    for channel in channels {
+        channel.peer_host = place.name_of(&channel.peer_host);
+    }
+}
 
 /// Queues, consumers and channels.
 #[derive(Debug)]
@@ -33,8 +48,12 @@ impl Facts {
         );
         let mut queues = queues.context("cannot list the queues")?;
         queues.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));
-        let consumers = consumers.context("cannot list the consumers")?;
-        Ok(Self::new(queues, consumers, channels.map_err(|error| chain(&error))))
+        let mut consumers = consumers.context("cannot list the consumers")?;
+        let mut channels = channels.map_err(|error| chain(&error));
+        if let Some(place) = &broker.place {
+            name_pods(place, &mut consumers, channels.iter_mut().flatten());
+        }
+        Ok(Self::new(queues, consumers, channels))
     }
 
     /// PURE: the same from what was read.

@@ -8,6 +8,7 @@ mod ask;
 mod broker;
 mod change;
 mod cli;
+mod cluster;
 mod commands;
 mod complete;
 mod exit;
@@ -15,6 +16,7 @@ mod facts;
 mod hint;
 mod holders;
 mod output;
+mod place;
 mod select;
 mod survey;
 

@@ -27,9 +27,9 @@ Examples:
 /// What can be typed after `doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Messages to look at in each queue; 0 looks at none.
-    #[arg(short = 'n', long, default_value_t = 200, value_name = "N")]
-    number: u64,
+    /// Messages to look at in each queue; 0 looks at none. `-n N` is understood too.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) number: u64,
 }
 
 /// Whether a hazard is there.

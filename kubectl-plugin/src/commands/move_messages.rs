@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let Args { from, to, everything, tasks, change } = args;
     if from == to {
         let words = "both queues are the same: name the one to take from and the one to put into";
-        return Err(Usage(words).into());
+        return Err(Usage(words.to_owned()).into());
     }
     let facts = Facts::read(broker).await?;
     let Some(queue) = facts.queue(from) else {
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         (false, false) => Wanted::Tasks(tasks.filter()),
         (false, true) => {
             let words = "which messages? give --block, --proof, --result-queue or --everything";
-            return Err(Usage(words).into());
+            return Err(Usage(words.to_owned()).into());
         }
     };
     let ready = queue.reading.ready;

@@ -28,9 +28,9 @@ pub(crate) struct Args {
     /// The queue.
     #[arg(add = ArgValueCompleter::new(queue_names))]
     queue: QueueName,
-    /// How many messages.
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
-    number: u64,
+    /// How many messages; `-n N` is understood too.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) number: u64,
     /// Write the body of the first message as it is.
     #[arg(long)]
     raw: bool,

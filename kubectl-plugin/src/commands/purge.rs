@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         }
     }
     let plan = plan(&args.what, &facts, broker.vhost.clone(), !args.no_backup);
-    let name = broker.vhost.to_string();
+    let name = broker.whole();
     let approval = if args.what.all { Approval::Retype(&name) } else { Approval::Yes };
     carry_out(broker, &plan, &args.change, ("purge", approval), printer).await
 }

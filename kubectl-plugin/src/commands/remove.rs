@@ -69,7 +69,8 @@ pub(super) async fn run_as(
     printer: &mut Printer,
 ) -> Result<Code> {
     if args.tasks.is_empty() {
-        return Err(Usage("which proof? give --block, --proof or --result-queue").into());
+        let words = "which proof? give --block, --proof or --result-queue";
+        return Err(Usage(words.to_owned()).into());
     }
     let facts = Facts::read(broker).await?;
     let surveys = survey(broker, facts.work_queues()).await?;

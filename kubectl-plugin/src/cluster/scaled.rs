@@ -1,0 +1,153 @@
+//! ScaledObjects: KEDA's annotations that hold their scaling, and their removal.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::release::INSTANCE;
+use super::{Asked, Cluster, Refusal};
+
+/// KEDA's annotations; <https://keda.sh/docs/latest/concepts/scaling-deployments/#pausing-autoscaling>.
+const PAUSED: &str = "autoscaling.keda.sh/paused";
+const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
+/// Known to KEDA from 2.18 on.
+const PAUSED_SCALE_IN: &str = "autoscaling.keda.sh/paused-scale-in";
+const PAUSED_SCALE_OUT: &str = "autoscaling.keda.sh/paused-scale-out";
+const ALL: [&str; 4] = [PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN, PAUSED_SCALE_OUT];
+
+/// How scaling is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// At as many replicas as there are.
+    Here,
+    /// At this many.
+    At(u32),
+    /// None may go; more may come.
+    ScaleIn,
+    /// None may come; some may go.
+    ScaleOut,
+}
+
+/// A ScaledObject and how it is held, in KEDA's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scaled {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it scales.
+    pub(crate) target: String,
+    /// The annotations that hold it, without their common prefix.
+    pub(crate) held: BTreeMap<String, String>,
+    /// The release it is labelled with.
+    release: Option<String>,
+}
+
+impl Hold {
+    fn annotation(self) -> (&'static str, String) {
+        match self {
+            Self::Here => (PAUSED, "true".to_owned()),
+            Self::At(replicas) => (PAUSED_REPLICAS, replicas.to_string()),
+            Self::ScaleIn => (PAUSED_SCALE_IN, "true".to_owned()),
+            Self::ScaleOut => (PAUSED_SCALE_OUT, "true".to_owned()),
+        }
+    }
+}
+
+impl Scaled {
+    /// Every ScaledObject of a namespace.
+    pub(crate) async fn list(cluster: &Cluster, namespace: &str) -> Result<Vec<Self>, Refusal> {
+        let asked = Asked { verb: "list", resource: "scaledobjects.keda.sh", namespace };
+        let api = api(cluster, namespace);
+        let listed = cluster.ask(asked, api.list(&ListParams::default())).await?;
+        Ok(listed.items.into_iter().filter_map(Self::of).collect())
+    }
+
+    /// Whether it belongs to a release by its labels.
+    pub(crate) fn is_of(&self, release: &str) -> bool {
+        self.release.as_deref() == Some(release)
+    }
+
+    /// Holds it in one way and in no other, or lets go of it.
+    pub(crate) async fn hold(
+        &self,
+        cluster: &Cluster,
+        namespace: &str,
+        hold: Option<Hold>,
+    ) -> Result<(), Refusal> {
+        let asked = Asked { verb: "patch", resource: "scaledobjects.keda.sh", namespace };
+        let (api, change) = (api(cluster, namespace), Patch::Merge(change(hold)));
+        let params = PatchParams::default();
+        cluster.ask(asked, api.patch(&self.name, &params, &change)).await.map(drop)
+    }
+
+    fn of(object: DynamicObject) -> Option<Self> {
+        let annotations = object.metadata.annotations.unwrap_or_default();
+        let held = annotations.into_iter().filter(|(key, _)| ALL.contains(&key.as_str()));
+        let short = |key: String| key.rsplit('/').next().unwrap_or_default().to_owned();
+        let target = object.data.pointer("/spec/scaleTargetRef");
+        let part = |key| target.and_then(|target| target.get(key)).and_then(Value::as_str);
+        let (kind, target) = (part("kind").unwrap_or("Deployment"), part("name").unwrap_or("?"));
+        Some(Self {
+            name: object.metadata.name?,
+            target: format!("{}/{target}", kind.to_lowercase()),
+            held: held.map(|(key, value)| (short(key), value)).collect(),
+            release: object.metadata.labels.and_then(|mut labels| labels.remove(INSTANCE)),
+        })
+    }
+}
+
+#[cfg(test)]
+impl Scaled {
+    /// One that scales the Deployment `worker`.
+    pub(crate) fn labelled(name: &str, release: &str, held: BTreeMap<String, String>) -> Self {
+        let (target, release) = ("deployment/worker".to_owned(), Some(release.to_owned()));
+        Self { name: name.to_owned(), target, held, release }
+    }
+}
+
+/// PURE: a merge patch; `null` takes an annotation away.
+fn change(hold: Option<Hold>) -> Value {
+    let mut annotations: serde_json::Map<String, Value> =
+        ALL.into_iter().map(|key| (key.to_owned(), Value::Null)).collect();
+    if let Some((key, value)) = hold.map(Hold::annotation) {
+        annotations.insert(key.to_owned(), value.into());
+    }
+    json!({"metadata": {"annotations": annotations}})
+}
+
+fn api(cluster: &Cluster, namespace: &str) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("keda.sh", "v1alpha1", "ScaledObject");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "scaledobjects");
+    Api::namespaced_with(cluster.client.clone(), namespace, &resource)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_held_in_one_way_only_and_let_go_of_in_all() {
+        let annotations = |hold| change(hold)["metadata"]["annotations"].clone();
+        let held = annotations(Some(Hold::At(0)));
+        assert_eq!((&held[PAUSED_REPLICAS], &held[PAUSED]), (&json!("0"), &Value::Null));
+        let free = annotations(None);
+        assert!(ALL.iter().all(|key| free.get(key) == Some(&Value::Null)), "{free}");
+    }
+
+    #[test]
+    fn what_holds_an_object_is_read_from_its_annotations() {
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+            "metadata": {"name": "worker", "labels": {INSTANCE: "zero"},
+                         "annotations": {PAUSED_REPLICAS: "2", "other": "x"}},
+            "spec": {"scaleTargetRef": {"name": "zero-worker"}}
+        }))
+        .unwrap();
+        let scaled = Scaled::of(object).unwrap();
+        assert_eq!(scaled.target, "deployment/zero-worker");
+        assert_eq!(scaled.held, BTreeMap::from([("paused-replicas".into(), "2".into())]));
+        assert!(scaled.is_of("zero") && !scaled.is_of("other"));
+    }
+}

@@ -1,0 +1,156 @@
+//! A broker's place in a cluster: finding it from the command line, and what being there is good
+//! for: names of pods, an Event for each change, what the way to the broker said.
+
+use std::time::Duration;
+
+use amqp_admin::{Credentials, Endpoint, Endpoints};
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use reqwest::Url;
+
+use crate::broker::{Broker, BrokerArgs};
+use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Release, find, record};
+use crate::exit::Usage;
+use crate::output::Printer;
+
+/// The stock ports of schemes that URLs know no port of.
+const PORTS: [(&str, u16); 4] = [("amqp", 5672), ("amqps", 5671), ("http", 80), ("https", 443)];
+
+/// A release in a cluster, and the ways that are open to it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    cluster: Cluster,
+    pub(crate) release: Release,
+    pods: Pods,
+    forwards: Vec<Forward>,
+}
+
+/// The broker that the command line names, or that of the release in the cluster it names.
+pub(crate) async fn reach(
+    args: &BrokerArgs,
+    cluster: &ClusterArgs,
+    warn: impl FnOnce(&str),
+) -> Result<Broker> {
+    match &args.amqp_uri {
+        Some(_) if cluster.names_any() => Err(Usage(
+            "both a broker (--amqp-uri or ZERO_AMQP_URI) and a cluster or release are named; leave one of them out".into(),
+        )
+        .into()),
+        Some(uri) => Broker::direct(uri.clone(), args),
+        None => in_cluster(args, cluster, warn).await,
+    }
+}
+
+/// The scaler's status page of the release in the cluster, and the way to it if it is a forward.
+pub(crate) async fn reach_scaler(
+    flags: &ClusterArgs,
+    limit: Duration,
+) -> Result<(Url, Option<Forward>)> {
+    let cluster = Cluster::log_in(flags, limit).await?;
+    let release = find(&cluster, flags.release.as_deref()).await?;
+    let name = &release.name;
+    let url = release.scaler_url.as_deref().with_context(|| {
+        format!("the release `{name}` does not say where its scaler is; say it with --scaler-url")
+    })?;
+    let url = Url::parse(url).with_context(|| format!("`scaler-url` of the release `{name}`"))?;
+    let at = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+    let forward = Forward::open(&cluster, at, None).await?;
+    let local = forward.as_ref().map(|forward| Url::parse(&format!("http://{}/", forward.local)));
+    Ok((local.transpose()?.unwrap_or(url), forward))
+}
+
+async fn in_cluster(
+    args: &BrokerArgs,
+    flags: &ClusterArgs,
+    warn: impl FnOnce(&str),
+) -> Result<Broker> {
+    let cluster = Cluster::log_in(flags, args.timeout).await?;
+    let release = find(&cluster, flags.release.as_deref()).await?;
+    let mut endpoints = endpoints(args, &cluster, &release).await?;
+    let (amqp, management, pods) = tokio::join!(
+        forward(&cluster, &mut endpoints.amqp),
+        forward(&cluster, &mut endpoints.management),
+        Pods::read(&cluster, &release.namespace),
+    );
+    let forwards = [amqp?, management?].into_iter().flatten().collect();
+    let pods = pods.unwrap_or_else(|refusal| {
+        warn(&format!("warning: pods are called by their addresses: {refusal}"));
+        Pods::default()
+    });
+    Broker::at(endpoints, args, Some(Place { cluster, release, pods, forwards }))
+}
+
+/// The release's addresses, with the credentials and authority of its Secrets, unless the command
+/// line has its own.
+async fn endpoints(args: &BrokerArgs, cluster: &Cluster, release: &Release) -> Result<Endpoints> {
+    let management_url = args.management_url.clone().or(release.management_url.clone());
+    let addresses = args.addresses(release.amqp_uri.clone(), management_url);
+    let (kind, object) = &release.found_by;
+    let mut endpoints = addresses
+        .resolve()
+        .with_context(|| format!("the {kind} `{object}` in `{}`", release.namespace))?;
+    if let Some(secret) = release.credentials_secret.as_deref().filter(|_| !args.names_a_user()) {
+        let (user, password) = tokio::join!(
+            text(cluster, release, (secret, "username")),
+            text(cluster, release, (secret, "password")),
+        );
+        let credentials = Some(Credentials { user: user?, password: password?.into() });
+        endpoints.amqp.credentials = credentials.clone();
+        endpoints.management.credentials = credentials;
+    }
+    if let Some(secret) = release.ca_secret.as_deref().filter(|_| args.ca_file.is_none()) {
+        let authority = release.secret(cluster, (secret, "ca.crt")).await?;
+        endpoints.amqp.tls.ca = Some(authority.clone());
+        endpoints.management.tls.ca = Some(authority);
+    }
+    Ok(endpoints)
+}
+
+async fn text(cluster: &Cluster, release: &Release, at: (&str, &str)) -> Result<String> {
+    let value = release.secret(cluster, at).await?;
+    let (secret, key) = at;
+    String::from_utf8(value)
+        .map_err(|_| anyhow::anyhow!("`{key}` of the Secret `{secret}` is not UTF-8"))
+}
+
+/// Lets the endpoint lead through a forward, if it is a Service of the cluster.
+async fn forward(cluster: &Cluster, endpoint: &mut Endpoint) -> Result<Option<Forward>> {
+    let url = endpoint.url();
+    let stock = PORTS.iter().find(|(scheme, _)| *scheme == url.scheme()).map(|(_, port)| *port);
+    let port = url.port().or(stock).unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    let authority = match &endpoint.tls.ca {
+        _ if endpoint.is_plaintext() => None,
+        Some(authority) => Some(authority.as_slice()),
+        None => anyhow::bail!(
+            "`{endpoint}` speaks TLS, and its certificate authority is not known: give --ca-file, or let the release's `ca-secret` name a Secret with `ca.crt`"
+        ),
+    };
+    let forward = Forward::open(cluster, (host, port), authority)
+        .await
+        .with_context(|| format!("cannot reach `{endpoint}`"))?;
+    if let Some(forward) = &forward {
+        *endpoint = endpoint.through(forward.local);
+    }
+    Ok(forward)
+}
+
+impl Place {
+    /// The name of the pod that has this address, or the address.
+    pub(crate) fn name_of(&self, address: &str) -> String {
+        self.pods.name(address).unwrap_or(address).to_owned()
+    }
+
+    /// What went wrong on the way to the broker, in words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.forwards.iter().find_map(Forward::trouble)
+    }
+
+    /// Leaves an Event on the release. That it could not be left is said and fails nothing: what
+    /// it tells of is done.
+    pub(crate) async fn record(&self, told: (&str, &str), now: Timestamp, printer: &mut Printer) {
+        if let Err(refusal) = record(&self.cluster, &self.release, told, now).await {
+            printer.say(&format!("warning: no Event was left of this: {refusal}"));
+        }
+    }
+}
