@@ -47,7 +47,9 @@ pub use name::{NameError, QueueName, VhostName};
 pub use plan::{Act, Plan, Step};
 pub use queue::{Lease, Pool, Queue, QueueKind, QueueRole, QueueState, Reading};
 pub use report::{End, Outcome, Report, Success};
-pub use restore::{Contents, Presence, RestoreError, Restored, contents, presence, restore};
+pub use restore::{
+    Contents, Presence, PutBack, RestoreError, Restored, contents, presence, restore,
+};
 pub use sift::{Destination, Keep, Order, SiftCause, SiftError, Sifted, sift};
 pub use survey::{Job, Survey};
 pub use wanted::{BLOCK_HEADER, PROOF_HEADER, TaskFilter, Verdict, Wanted};

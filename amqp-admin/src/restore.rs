@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::backup::{BackupError, BackupReader, Restorable};
-use crate::broker::{BrokerConnection, Message, Taken};
+use crate::backup::{Backed, BackupError, BackupReader, Restorable};
+use crate::broker::{BrokerConnection, Message, Publisher, Taken};
 use crate::look::look;
 use crate::name::QueueName;
 use crate::sift::SiftCause;
@@ -40,16 +40,30 @@ pub struct Contents {
 #[derive(Debug, Default)]
 pub struct Presence(HashMap<[u8; 32], u64>);
 
-/// What was put back into one queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// What was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restored {
-    /// Messages put back; the broker has confirmed each.
-    pub restored: u64,
-    /// Messages that were in the queue already.
-    pub present: u64,
+    /// By the queue that it was in; one that the file was not read up to is missing.
+    pub queues: BTreeMap<QueueName, PutBack>,
     /// It was stopped before the end of the file.
     pub stopped: bool,
+}
+
+/// What was put back of one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PutBack {
+    /// Messages put back; the broker has confirmed each.
+    pub restored: u64,
+    /// Messages that were there already.
+    pub present: u64,
+}
+
+impl Restored {
+    /// Messages put back.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.queues.values().map(|queue| queue.restored).sum()
+    }
 }
 
 /// Reads on; a record that was cut short is where the file ends.
@@ -96,63 +110,98 @@ pub async fn presence(
     Ok(Some(presence))
 }
 
-/// Puts what a backup holds of `from` into `to`, without what is there already.
+/// Puts what a backup holds back, in one pass over the file: everything into `to`, or else each
+/// message into the queue it was in. `there` is what is in those queues already, and stays alone.
 pub async fn restore(
     connection: &BrokerConnection,
     path: &Path,
-    (from, to): (&QueueName, &QueueName),
-    mut presence: Presence,
+    to: Option<&QueueName>,
+    there: BTreeMap<QueueName, Presence>,
     stop: &AtomicBool,
 ) -> Result<Restored, RestoreError> {
-    let mut reader = BackupReader::open(path).map_err(SiftCause::from)?;
-    let mut publisher = connection.publisher(to).await.map_err(SiftCause::from)?;
-    let (mut done, mut on_the_way, mut bytes) = (Restored::default(), 0, 0);
-    let failed = |done: Restored| move |source: SiftCause| RestoreError { done, source };
-    loop {
-        let (found, _) = next(&mut reader).map_err(|error| failed(done)(error.into()))?;
-        let end = match found {
-            Restorable::End { .. } => true,
-            Restorable::Message(_) if stop.load(Ordering::Relaxed) => {
-                done.stopped = true;
-                true
+    let mut hands = Hands { connection, to, there, under_way: None, done: Restored::default() };
+    match hands.put_back(path, stop).await {
+        Ok(()) => Ok(hands.done),
+        Err(source) => Err(RestoreError { done: hands.done, source }),
+    }
+}
+
+/// A restoration at work.
+struct Hands<'c> {
+    connection: &'c BrokerConnection,
+    to: Option<&'c QueueName>,
+    there: BTreeMap<QueueName, Presence>,
+    under_way: Option<UnderWay<'c>>,
+    done: Restored,
+}
+
+/// Messages of one queue that are sent and not confirmed yet.
+struct UnderWay<'c> {
+    from: QueueName,
+    publisher: Publisher<'c>,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Hands<'_> {
+    async fn put_back(&mut self, path: &Path, stop: &AtomicBool) -> Result<(), SiftCause> {
+        let mut reader = BackupReader::open(path)?;
+        while let (Restorable::Message(backed), _) = next(&mut reader)? {
+            if stop.load(Ordering::Relaxed) {
+                self.done.stopped = true;
+                break;
             }
-            Restorable::Message(backed) if backed.queue != *from => false,
-            Restorable::Message(backed) if presence.take(&backed.message) => {
-                done.present += 1;
-                false
+            let place = self.to.unwrap_or(&backed.queue);
+            if self.there.get_mut(place).is_some_and(|there| there.take(&backed.message)) {
+                self.done.queues.entry(backed.queue).or_default().present += 1;
+            } else {
+                self.send(&backed).await?;
             }
-            Restorable::Message(backed) => {
-                let sent = publisher.send(&backed.message).await;
-                sent.map_err(|error| failed(done)(error.into()))?;
-                (on_the_way, bytes) = (on_the_way + 1, bytes + backed.message.body.len() as u64);
-                false
+        }
+        self.settle().await
+    }
+
+    async fn send(&mut self, backed: &Backed) -> Result<(), SiftCause> {
+        let Backed { queue: from, message, .. } = backed;
+        if self.under_way.as_ref().is_some_and(|under_way| under_way.from != *from) {
+            self.settle().await?;
+            self.under_way = None;
+        }
+        let under_way = match &mut self.under_way {
+            Some(under_way) => under_way,
+            none @ None => {
+                let publisher = self.connection.publisher(self.to.unwrap_or(from)).await?;
+                none.insert(UnderWay { from: from.clone(), publisher, messages: 0, bytes: 0 })
             }
         };
-        if end || on_the_way >= SETTLE_MESSAGES || bytes >= SETTLE_BYTES {
-            publisher.settle().await.map_err(|error| failed(done)(error.into()))?;
-            done.restored += on_the_way;
-            (on_the_way, bytes) = (0, 0);
+        under_way.publisher.send(message).await?;
+        under_way.messages += 1;
+        under_way.bytes += message.body.len() as u64;
+        if under_way.messages >= SETTLE_MESSAGES || under_way.bytes >= SETTLE_BYTES {
+            self.settle().await?;
         }
-        if end {
-            return Ok(done);
-        }
+        Ok(())
+    }
+
+    /// Waits until the broker has confirmed what is under way.
+    async fn settle(&mut self) -> Result<(), SiftCause> {
+        let Some(under_way) = &mut self.under_way else { return Ok(()) };
+        under_way.publisher.settle().await?;
+        let put_back = self.done.queues.entry(under_way.from.clone()).or_default();
+        put_back.restored += under_way.messages;
+        (under_way.messages, under_way.bytes) = (0, 0);
+        Ok(())
     }
 }
 
 /// A restore that failed, and what is certainly back.
 #[derive(Debug, thiserror::Error)]
-#[error("{} messages are back for certain; restoring the same file again puts back the rest", done.restored)]
+#[error("{} messages are back for certain; restoring the same file again puts back the rest", done.messages())]
 pub struct RestoreError {
     /// What is certainly back.
     pub done: Restored,
     /// The cause.
     pub source: SiftCause,
-}
-
-impl From<SiftCause> for RestoreError {
-    fn from(source: SiftCause) -> Self {
-        Self { done: Restored::default(), source }
-    }
 }
 
 impl Presence {

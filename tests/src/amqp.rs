@@ -107,6 +107,14 @@ impl Amqp {
         Ok(())
     }
 
+    /// Ready messages of a queue.
+    pub async fn ready(&self, queue: &str) -> anyhow::Result<u64> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let none = FieldTable::default();
+        let told = self.channel.queue_declare(queue.into(), options, none).await?;
+        Ok(told.message_count().into())
+    }
+
     /// Removes all ready messages.
     pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
         self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;

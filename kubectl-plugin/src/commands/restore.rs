@@ -1,15 +1,19 @@
 //! `restore`: puts the messages of a backup back, each once.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use amqp_admin::{Contents, Presence, QueueName, contents, presence, restore};
+use amqp_admin::{
+    BrokerConnection, Contents, Presence, QueueName, Restored, contents, presence, restore,
+};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::queues::no_such_queue;
-use crate::ask::{Approval, approve};
+use crate::ask::{Approval, Consent, approve};
 use crate::broker::Broker;
+use crate::change::on_interrupt;
 use crate::exit::{self, Code, NotFound};
 use crate::output::{Printer, Table, bytes};
 
@@ -33,12 +37,8 @@ pub(crate) struct Args {
     /// Put back even what is in the queue already.
     #[arg(long)]
     even_if_present: bool,
-    /// Show what would be put back, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask. Needed where there is no terminal.
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// What was put back, or would be, as programs read it.
@@ -66,14 +66,19 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         already_present: None,
     });
     let mut rows: Vec<Row> = rows.collect();
-    if args.dry_run || rows.is_empty() {
+    let Consent { dry_run, yes } = args.consent;
+    if dry_run || rows.is_empty() {
         print(&rows, printer)?;
         return Ok(exit::DONE);
     }
-    approve(printer, Approval::Yes, args.yes)?;
-    let outcome = put_back(args, broker, &mut rows).await;
+    approve(printer, Approval::Yes, yes)?;
+    let stop = on_interrupt();
+    let outcome = put_back(args, broker, &mut rows, &stop).await;
     print(&rows, printer)?;
-    outcome.map(|()| exit::DONE)
+    if outcome? {
+        printer.say("stopped: restoring the same file again puts back the rest");
+    }
+    Ok(if stop.load(Ordering::Relaxed) { exit::INTERRUPTED } else { exit::DONE })
 }
 
 fn say_what(args: &Args, held: &Contents, printer: &mut Printer) {
@@ -90,26 +95,60 @@ fn say_what(args: &Args, held: &Contents, printer: &mut Printer) {
     }
 }
 
-async fn put_back(args: &Args, broker: &Broker, rows: &mut [Row]) -> Result<()> {
-    let stop = AtomicBool::new(false);
+/// Tells whether it was stopped before its end.
+async fn put_back(
+    args: &Args,
+    broker: &Broker,
+    rows: &mut [Row],
+    stop: &AtomicBool,
+) -> Result<bool> {
     let mut connection = broker.connect().await?;
-    for row in rows {
-        let present = presence(&mut connection, &row.to, &stop).await?;
-        let Some(present) = present else {
-            let missing = no_such_queue(&row.to, broker);
-            let words =
-                format!("{missing}; start a worker or a leader, which declares it, or give --to");
-            return Err(NotFound(words).into());
-        };
-        let present = if args.even_if_present { Presence::default() } else { present };
-        let ways = (&row.queue, &row.to);
-        let restored = restore(&connection, &args.file, ways, present, &stop).await;
-        let restored = restored.with_context(|| format!("cannot restore `{}`", row.queue))?;
-        row.restored = Some(restored.restored);
-        row.already_present = Some(restored.present);
+    let mut there = BTreeMap::new();
+    for row in rows.iter() {
+        if !there.contains_key(&row.to) {
+            let Some(present) = present(args, &mut connection, &row.to, stop).await? else {
+                return Err(missing(&row.to, broker).into());
+            };
+            there.insert(row.to.clone(), present);
+        }
     }
+    let outcome = restore(&connection, &args.file, args.to.as_ref(), there, stop).await;
+    let done = match &outcome {
+        Ok(done) => done,
+        Err(failure) => &failure.done,
+    };
+    note(rows, done);
+    let stopped = outcome.map(|done| done.stopped);
+    let stopped = stopped.with_context(|| format!("cannot restore {}", args.file.display()))?;
     connection.close().await;
-    Ok(())
+    Ok(stopped)
+}
+
+/// What is in a queue already. `None`: there is no such queue.
+async fn present(
+    args: &Args,
+    connection: &mut BrokerConnection,
+    queue: &QueueName,
+    stop: &AtomicBool,
+) -> Result<Option<Presence>> {
+    if args.even_if_present {
+        return Ok(connection.touch(queue).await?.map(|_| Presence::default()));
+    }
+    Ok(presence(connection, queue, stop).await?)
+}
+
+fn missing(queue: &QueueName, broker: &Broker) -> NotFound {
+    let missing = no_such_queue(queue, broker);
+    NotFound(format!("{missing}; start a worker or a leader, which declares it, or give --to"))
+}
+
+fn note(rows: &mut [Row], done: &Restored) {
+    for row in rows {
+        if let Some(queue) = done.queues.get(&row.queue) {
+            row.restored = Some(queue.restored);
+            row.already_present = Some(queue.present);
+        }
+    }
 }
 
 fn print(rows: &[Row], printer: &mut Printer) -> Result<()> {

@@ -8,6 +8,7 @@ mod json;
 mod kill;
 mod looks;
 mod removals;
+mod restores;
 mod streams;
 mod struck;
 mod tasks;

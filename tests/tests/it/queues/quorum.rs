@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{Act, End, QueueName, Restored, SiftCause, Success, look, presence, restore};
+use amqp_admin::{Act, End, PutBack, QueueName, SiftCause, Success, look, presence, restore};
 use futures_util::StreamExt as _;
 use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -114,9 +114,10 @@ async fn a_backup_restored_again_into_a_quorum_queue_doubles_nothing() {
     for (restored, present) in [(wanted, 0), (0, wanted), (0, wanted)] {
         let mut connection = scene.connection().await;
         let there = presence(&mut connection, &queue, &stop).await.unwrap().unwrap();
-        let put_back = restore(&connection, &backup, (&queue, &queue), there, &stop).await.unwrap();
+        let there = [(queue.clone(), there)].into();
+        let done = restore(&connection, &backup, None, there, &stop).await.unwrap();
         connection.close().await;
-        assert_eq!(put_back, Restored { restored, present, stopped: false });
+        assert_eq!(done.queues, [(queue.clone(), PutBack { restored, present })].into());
     }
     assert_eq!(scene.ready().await, 30);
 }
