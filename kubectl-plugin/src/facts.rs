@@ -44,7 +44,7 @@ impl Facts {
         let (queues, consumers, channels) = tokio::join!(
             management.queues(vhost),
             management.consumers(vhost),
-            management.channels_of(vhost)
+            management.channels(Some(vhost))
         );
         let mut queues = queues.context("cannot list the queues")?;
         queues.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));

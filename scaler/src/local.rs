@@ -217,7 +217,7 @@ impl Scaler {
 }
 
 async fn channels(management: &Management) -> Result<Vec<OpenChannel>, String> {
-    match timeout(LISTING, management.channels()).await {
+    match timeout(LISTING, management.channels(None)).await {
         Ok(Ok(channels)) => Ok(channels),
         Ok(Err(error)) => Err(chain(&error)),
         Err(_) => {

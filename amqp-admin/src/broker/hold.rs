@@ -24,8 +24,6 @@ pub struct Taken {
     pub message: Message,
     /// It was in somebody's hands before.
     pub redelivered: bool,
-    /// Ready messages behind it at that moment.
-    pub behind: u64,
     /// How often its queue was given it back; only quorum queues say.
     pub given_back: Option<u64>,
     tag: Tag,
@@ -63,7 +61,6 @@ impl Hold<'_> {
         let got = bounded(self.connection.timeout, async { Ok(get.await?) }).await;
         let got = got.map_err(|source| self.failed("take a message of", source))?;
         Ok(got.map(|got| {
-            let behind = u64::from(got.message_count);
             let delivery = got.delivery;
             let properties = Properties::from(delivery.properties);
             let (properties, given_back) = properties.without_delivery_count();
@@ -75,7 +72,7 @@ impl Hold<'_> {
             };
             let redelivered = delivery.redelivered;
             let tag = Tag { channel: last, delivery: delivery.delivery_tag };
-            Taken { message, redelivered, behind, given_back, tag }
+            Taken { message, redelivered, given_back, tag }
         }))
     }
 

@@ -39,12 +39,6 @@ impl Properties {
         text_of(value)
     }
 
-    /// Whether the message is to survive a broker's restart, in a queue that does.
-    #[must_use]
-    pub fn is_persistent(&self) -> bool {
-        *self.0.delivery_mode() == Some(2)
-    }
-
     pub(super) fn inner(&self) -> BasicProperties {
         self.0.clone()
     }
@@ -144,7 +138,6 @@ pub(super) mod tests {
         assert_eq!(rich().header("zero-block").as_deref(), Some("20362226"));
         assert_eq!(rich().header("x-delivery-count").as_deref(), Some("3"));
         assert_eq!(rich().header("none"), None);
-        assert!(rich().is_persistent());
     }
 
     #[test]

@@ -23,21 +23,13 @@ pub struct OpenChannel {
 }
 
 impl Management {
-    /// The open channels of all vhosts, up to 10 s old: a channel reports every 5 s, and the
-    /// management plugin collects that every 5 s. A young channel is missing until then. Needs the
-    /// tag `management` for the channels of this user, `monitoring` for everyone's.
-    pub async fn channels(&self) -> Result<Vec<OpenChannel>> {
-        self.channels_at(&format!("/api/channels?columns={COLUMNS}")).await
-    }
-
-    /// The same of one vhost.
-    pub async fn channels_of(&self, vhost: &VhostName) -> Result<Vec<OpenChannel>> {
-        let vhost = vhost.url_encoded();
-        self.channels_at(&format!("/api/vhosts/{vhost}/channels?columns={COLUMNS}")).await
-    }
-
-    async fn channels_at(&self, path: &str) -> Result<Vec<OpenChannel>> {
-        let (url, body) = self.body(path).await?;
+    /// The open channels of a vhost, or of all, up to 10 s old: a channel reports every 5 s, and
+    /// the management plugin collects that every 5 s. A young channel is missing until then. Needs
+    /// the tag `management` for the channels of this user, `monitoring` for everyone's.
+    pub async fn channels(&self, vhost: Option<&VhostName>) -> Result<Vec<OpenChannel>> {
+        let of_vhost = vhost.map(|vhost| format!("/vhosts/{}", vhost.url_encoded()));
+        let path = format!("/api{}/channels?columns={COLUMNS}", of_vhost.unwrap_or_default());
+        let (url, body) = self.body(&path).await?;
         let rows: Vec<ChannelRow> = decode(&url, &body)?;
         Ok(rows.into_iter().filter_map(ChannelRow::into_channel).collect())
     }
