@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// The broker's reply for a vhost that it does not have, or that is closed to us; its words alone
+/// say which.
+const NOT_ALLOWED: u16 = 530;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -99,6 +103,9 @@ impl Error {
     /// The thing asked for does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
+        if let Self::Amqp { reply: Some(NOT_ALLOWED), source, .. } = self {
+            return source.to_string().ends_with(" not found");
+        }
         matches!(self, Self::Status { status: 404, .. } | Self::Amqp { reply: Some(404), .. })
     }
 
@@ -166,6 +173,15 @@ mod tests {
         let status = |status| Error::Status { url: "u".into(), status, reason: String::new() };
         assert!(status(404).is_not_found() && !status(404).is_transient());
         assert!(status(401).is_denied() && status(403).is_denied());
+        let vhost = |words: &str| Error::Amqp {
+            act: "connect".into(),
+            endpoint: "e".into(),
+            reply: Some(530),
+            source: words.into(),
+        };
+        assert!(vhost("NOT_ALLOWED - vhost v not found").is_not_found());
+        let refused = "NOT_ALLOWED - access to vhost 'not found' refused for user 'zero'";
+        assert!(!vhost(refused).is_not_found());
         assert!(status(429).is_transient() && status(503).is_transient());
         let timeout = Error::Timeout { url: "u".into(), limit: Duration::from_millis(1500) };
         assert!(timeout.is_transient());

@@ -56,7 +56,7 @@ async fn peek_shows_the_first_messages_and_leaves_them() {
     let (folder, unknown) = (desk.folder.path().to_owned(), desk.zero_unknown());
     desk.run_as(&Zero::at(&folder), 2, &["peek", QUEUE]);
     desk.run_as(&unknown, 1, &["peek", QUEUE]);
-    desk.run(1, &["peek", QUEUE, "--vhost", "nowhere"]);
+    desk.run(4, &["peek", QUEUE, "--vhost", "nowhere"]);
     insta::assert_snapshot!("peek", desk.record());
 
     let left = take(&desk.amqp, QUEUE).await;
