@@ -35,6 +35,8 @@ pub mod env {
     pub const BIN_DIR: &str = "ZERO_TEST_BIN_DIR";
     /// The directory of the stand-in provers' binaries.
     pub const STAND_IN_DIR: &str = "ZERO_TEST_STAND_IN_DIR";
+    /// The directory of etcd, kube-apiserver, kubectl and KWOK.
+    pub const CLUSTER_DIR: &str = "ZERO_TEST_CLUSTER_DIR";
 }
 
 /// The test binary's broker, started by the first test that asks when the run has not started one.

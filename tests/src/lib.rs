@@ -7,6 +7,8 @@ pub mod access;
 pub mod amqp;
 #[cfg(feature = "bench")]
 pub mod bench;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod docker;
 pub mod harness;
 #[cfg(feature = "product")]

@@ -4,6 +4,7 @@
 //! what to install.
 
 mod apt;
+pub mod kubernetes;
 
 use std::path::{Path, PathBuf};
 
