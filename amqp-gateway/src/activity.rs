@@ -1,0 +1,80 @@
+//! What the child is doing, as the frames say it.
+
+use std::time::Instant;
+
+use amqp_admin::QueueName;
+use amqp_admin::paladin::Operation;
+
+/// A task in the child's hands: shown to it, and not yet both acknowledged and answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Its `zero-task` header: the same for every copy of it. Unknown for one that no gateway tagged.
+    pub id: Option<String>,
+    /// The queue it came from.
+    pub queue: String,
+    /// What is to be done, where its first bytes say it.
+    pub operation: Option<Operation>,
+    /// The proof it belongs to: its `zero-proof` header, else its result queue.
+    pub proof: Option<String>,
+    /// Where its leader waits for the result.
+    pub result_queue: Option<QueueName>,
+    /// The block it belongs to, where a header says it.
+    pub block: Option<u64>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it was shown to the child.
+    pub since: Instant,
+}
+
+/// What has become of tasks, results and aborts since the gateway started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Tasks that the child published: a leader's.
+    pub published: u64,
+    /// Tasks that were shown to the child: a worker's.
+    pub delivered: u64,
+    /// Tasks that the child acknowledged.
+    pub done: u64,
+    /// Tasks that the child dropped, or died of.
+    pub failed: u64,
+    /// Failed tasks that were given back to be tried again.
+    pub retried: u64,
+    /// Failed tasks that were put aside after their last attempt.
+    pub dead_lettered: u64,
+    /// Tasks that the child dropped because it was told to.
+    pub aborted: u64,
+    /// Tasks that went back to their queue untried.
+    pub given_back: u64,
+    /// Results that the child published.
+    pub results: u64,
+    /// Results and redelivered tasks that had been there before and were dropped.
+    pub twins: u64,
+    /// Aborts that did not concern the child and were dropped.
+    pub aborts_dropped: u64,
+    /// Connections to the broker that were lost and made anew.
+    pub reconnects: u64,
+    /// Bytes read from the child.
+    pub bytes_from_child: u64,
+    /// Bytes read from the broker.
+    pub bytes_from_broker: u64,
+}
+
+/// What the child is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Activity {
+    /// The child's connections that have one to the broker behind them.
+    pub connections: usize,
+    /// Task queues the child consumes from: a worker that has one is ready.
+    pub consuming: Vec<String>,
+    /// Tasks in its hands, oldest first. A worker with none is idle.
+    pub in_hand: Vec<Task>,
+    /// Result queues that the child waits on: a leader's, until it deletes them. What is left here
+    /// when the child has ended is left in the broker.
+    pub awaited: Vec<QueueName>,
+    /// What has become of tasks since the gateway started.
+    pub counters: Counters,
+    /// No new task is shown to the child.
+    pub draining: bool,
+    /// The last thing that went wrong between child and broker, in words for an operator.
+    pub trouble: Option<String>,
+}

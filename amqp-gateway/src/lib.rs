@@ -1,0 +1,17 @@
+//! A frame-level AMQP 0-9-1 proxy between one unmodified prover process and the broker.
+//!
+//! The child, a paladin leader or worker, connects in plain AMQP to a port of ours on the loopback
+//! interface; each of its connections gets one of its own to the broker, with credentials and TLS that
+//! the child never sees. Bodies pass through without being parsed or copied.
+//!
+//! This library knows AMQP and paladin. It must not know Kubernetes or how a child is started.
+
+mod activity;
+mod config;
+mod error;
+mod gateway;
+
+pub use activity::{Activity, Counters, Task};
+pub use config::{Config, QueuePolicy, Rule};
+pub use error::{Error, Result};
+pub use gateway::Gateway;
