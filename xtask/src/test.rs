@@ -1,25 +1,32 @@
 //! `cargo xtask test`: every test, with a real broker that belongs to this run alone.
 
+mod control_plane;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ::tests::harness::{self, env};
 use ::tests::ledger::{self, LEDGER_ENV, Summary};
+use ::tests::provision::kubernetes::Programs;
 use ::tests::provision::{self, Broker};
 use ::tests::rabbitmq::RabbitConfig;
 use anyhow::{Context, bail, ensure};
 
 use crate::lint::stand_ins;
 use crate::shell;
+use control_plane::Preparation;
 
 /// What this run will do, said before it does it.
 const PLAN: &str = "\
 This runs every test of the workspace and of the stand-in provers.
   1. RabbitMQ is looked for, and installed when it is missing: the tests talk to a real broker.
   2. Chromium is looked for, and installed when it is missing: the status page is tested in it.
-  3. The scaler and the stand-in provers are built: the tests start them as processes.
-  4. A private broker is started on free loopback ports; it ends with this command, data and all.
-  5. The tests run; those that found no broker are counted at the end.";
+  3. etcd, kube-apiserver, kubectl and KWOK are built with Go unless an earlier run has built them:
+     `kubectl zero` is tested against a real Kubernetes API server. The first time takes some eight
+     minutes on two cores; it goes on in the background of step 4.
+  4. The scaler and the stand-in provers are built: the tests start them as processes.
+  5. A private broker is started on free loopback ports; it ends with this command, data and all.
+  6. The tests run; those that found no broker are counted at the end.";
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -43,6 +50,7 @@ struct Run<'a> {
     target: PathBuf,
     ledger: PathBuf,
     broker: Broker,
+    cluster: Option<Programs>,
 }
 
 /// Runs all tests; fails when one fails, and in CI also when one was skipped.
@@ -50,6 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     shell::say(PLAN);
     let target = shell::target_dir()?;
     let record = tempfile::tempdir().context("make a folder for the record of this run")?;
+    let preparation = Preparation::start();
     ensure_chromium()?;
     shell::step("build what the tests start");
     build(&target)?;
@@ -57,7 +66,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let broker =
         provision::own_broker(&RabbitConfig::default(), &mut |line: &str| shell::say(line))?;
     shell::say(&format!("a broker answers at {}", broker.access().amqp));
-    let run = Run { args, target, ledger: record.path().join("ledger"), broker };
+    shell::step("programs of a Kubernetes control plane");
+    let cluster = cluster_programs(preparation)?;
+    let run = Run { args, target, ledger: record.path().join("ledger"), broker, cluster };
     let outcomes = [run.workspace(), run.stand_ins(), run.judge()];
     drop(run);
     let failed: Vec<String> =
@@ -75,6 +86,21 @@ fn ensure_chromium() -> anyhow::Result<()> {
             Ok(())
         }
         outcome => outcome.map(drop),
+    }
+}
+
+/// Without them the tests in a cluster are skipped; in CI that is a failure.
+fn cluster_programs(preparation: Preparation) -> anyhow::Result<Option<Programs>> {
+    match preparation.wait() {
+        Err(error) if !is_ci() => {
+            shell::say(&format!("the tests in a cluster will be skipped: {error:#}"));
+            Ok(None)
+        }
+        outcome => {
+            let programs = outcome?;
+            shell::say(&format!("they are in {}", programs.folder().display()));
+            Ok(Some(programs))
+        }
     }
 }
 
@@ -115,6 +141,9 @@ impl Run<'_> {
             .env(env::STAND_IN_DIR, self.target.join("stand-in").join("debug"))
             .arg("--")
             .args(&self.args.passed_through);
+        if let Some(programs) = &self.cluster {
+            command.env(env::CLUSTER_DIR, programs.folder());
+        }
         shell::run(command)
     }
 
