@@ -4,7 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod as LivePod;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
 use tests::cluster::{self, Login, Pod};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A server that says back what it hears.
 fn echo() -> SocketAddr {
@@ -86,4 +90,27 @@ fn a_pods_port_leads_to_a_local_server_also_after_a_change() {
         let forward = plane.port_forward(&plane.kubeconfig(), &namespace, pod.name, port).unwrap();
         assert_eq!(said_back(forward.local(), b"hello"), b"hello");
     }
+}
+
+/// WebSockets with the subprotocol `v4.channel.k8s.io`, as `kubectl zero` uses them; kubectl speaks SPDY inside them.
+#[tokio::test]
+async fn a_pods_port_is_reached_as_kubectl_zero_does() {
+    let test = "a_pods_port_is_reached_as_kubectl_zero_does";
+    let Some(plane) = cluster::shared(test) else { return };
+    let namespace = plane.namespace(test).unwrap();
+    let pod = Pod { ports: &[("amqp", 5672)], ..Pod::of(&namespace, "broker-0") };
+    plane.pod(&pod).unwrap();
+    plane.forward(&namespace, pod.name, 5672, echo().port()).unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let file = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(file, &options).await.unwrap();
+    let pods: Api<LivePod> = Api::namespaced(Client::try_from(config).unwrap(), &namespace);
+    let mut forward = pods.portforward(pod.name, &[5672]).await.unwrap();
+    let mut stream = forward.take_stream(5672).unwrap();
+    stream.write_all(b"AMQP").await.unwrap();
+    let mut heard = [0; 4];
+    let read = stream.read_exact(&mut heard);
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap().unwrap();
+    assert_eq!(&heard, b"AMQP");
 }
