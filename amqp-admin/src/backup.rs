@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::name::QueueName;
+use crate::words::{agree, plural};
 
 pub use reader::{BackupReader, Restorable};
 pub use writer::BackupWriter;
@@ -103,7 +104,10 @@ pub enum BackupError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("the backup `{}` is damaged at byte {offset}: {problem}; {intact} messages before it are intact", path.display())]
+    #[error(
+        "the backup `{}` is damaged at byte {offset}: {problem}; {} before it {} intact",
+        path.display(), plural(*intact, "message"), agree(*intact, "is", "are")
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

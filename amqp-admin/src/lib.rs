@@ -26,6 +26,7 @@ mod sift;
 mod survey;
 mod transport;
 mod wanted;
+mod words;
 
 pub use addresses::{Addresses, Endpoints};
 pub use apply::{Applier, Progress};
@@ -53,3 +54,4 @@ pub use restore::{
 pub use sift::{Destination, Keep, Order, SiftCause, SiftError, Sifted, sift};
 pub use survey::{Job, Survey};
 pub use wanted::{BLOCK_HEADER, PROOF_HEADER, TaskFilter, Verdict, Wanted};
+pub use words::{agree, plural};

@@ -8,6 +8,7 @@ use crate::name::{QueueName, VhostName};
 use crate::paladin::Serializer;
 use crate::queue::{Queue, QueueKind};
 use crate::wanted::Wanted;
+use crate::words::plural;
 
 /// Everything a command will do, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -150,8 +151,7 @@ struct Ready(Option<u64>);
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(1) => f.write_str("1 ready message"),
-            Some(count) => write!(f, "{count} ready messages"),
+            Some(count) => f.write_str(&plural(count, "ready message")),
             None => f.write_str("an unknown number of ready messages"),
         }
     }

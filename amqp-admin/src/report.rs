@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::plan::Step;
 use crate::sift::Sifted;
+use crate::words::{agree, plural};
 
 /// What became of a whole plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,15 +126,19 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = &self.step.queue;
         match &self.end {
-            End::Purged { messages } => write!(f, "`{queue}`: {messages} messages purged")?,
-            End::Deleted { messages } => write!(f, "`{queue}`: deleted, with {messages} messages")?,
+            End::Purged { messages } => {
+                write!(f, "`{queue}`: {} purged", plural(*messages, "message"))?;
+            }
+            End::Deleted { messages } => {
+                write!(f, "`{queue}`: deleted, with {}", plural(*messages, "message"))?;
+            }
             End::Told => write!(f, "`{queue}`: its leader was told")?,
             End::Gone => write!(f, "`{queue}`: gone already, nothing to do")?,
             End::NotStarted => write!(f, "`{queue}`: not begun")?,
             End::Failed { cause, .. } => write!(f, "`{queue}`: FAILED: {cause}")?,
             End::Sifted(sifted) => {
-                let (wanted, kept) = (sifted.wanted, sifted.kept());
-                write!(f, "`{queue}`: {wanted} messages taken out, {kept} kept")?;
+                let (wanted, kept) = (plural(sifted.wanted, "message"), sifted.kept());
+                write!(f, "`{queue}`: {wanted} taken out, {kept} kept")?;
                 write_details(f, sifted)?;
             }
         }
@@ -152,7 +157,7 @@ fn write_details(f: &mut fmt::Formatter<'_>, sifted: &Sifted) -> fmt::Result {
     if sifted.stopped {
         write!(f, ", stopped with {missed} not looked at")
     } else if missed > 0 {
-        write!(f, ", {missed} were taken by workers meanwhile")
+        write!(f, ", {missed} {} taken by workers meanwhile", agree(missed, "was", "were"))
     } else {
         Ok(())
     }

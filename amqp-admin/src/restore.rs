@@ -16,6 +16,7 @@ use crate::broker::{BrokerConnection, Message, Publisher, Taken};
 use crate::look::look;
 use crate::name::QueueName;
 use crate::sift::SiftCause;
+use crate::words::{agree, plural};
 
 /// Messages on their way before their confirmations are waited for.
 const SETTLE_MESSAGES: u64 = 256;
@@ -196,7 +197,10 @@ impl Hands<'_> {
 
 /// A restore that failed, and what is certainly back.
 #[derive(Debug, thiserror::Error)]
-#[error("{} messages are back for certain; restoring the same file again puts back the rest", done.messages())]
+#[error(
+    "{} {} back for certain; restoring the same file again puts back the rest",
+    plural(done.messages(), "message"), agree(done.messages(), "is", "are")
+)]
 pub struct RestoreError {
     /// What is certainly back.
     pub done: Restored,

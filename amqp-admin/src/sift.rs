@@ -127,6 +127,7 @@ pub struct SiftError {
 fn doubt(so_far: &Sifted) -> String {
     match so_far.wanted {
         0 => String::new(),
+        1 => "; the wanted message may be back in the queue".to_owned(),
         wanted => format!("; of {wanted} wanted messages the last ones may be back in the queue"),
     }
 }

@@ -1,6 +1,6 @@
 //! PURE: who holds messages that no command can take away.
 
-use amqp_admin::{OpenChannel, Queue};
+use amqp_admin::{OpenChannel, Queue, agree, plural};
 
 use crate::facts::Facts;
 
@@ -18,11 +18,15 @@ pub(crate) fn note<'a>(queues: impl Iterator<Item = &'a Queue>, facts: &Facts) -
     }
     if unknown > 0 {
         return Some(format!(
-            "the broker does not say how many messages of {unknown} queues are in workers' hands; those stay"
+            "the broker does not say how many messages of {} are in workers' hands; those stay",
+            plural(unknown, "queue")
         ));
     }
-    (held > 0)
-        .then(|| format!("{held} messages are in workers' hands and stay there{}", whose(facts)))
+    (held > 0).then(|| {
+        let (messages, are) = (plural(held, "message"), agree(held, "is", "are"));
+        let stay = agree(held, "stays", "stay");
+        format!("{messages} {are} in workers' hands and {stay} there{}", whose(facts))
+    })
 }
 
 fn whose(facts: &Facts) -> String {

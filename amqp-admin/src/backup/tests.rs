@@ -80,10 +80,7 @@ fn damage_is_told_with_its_place_and_what_is_intact() {
     let mut damaged = bytes.clone();
     damaged[at] ^= 1;
     let told = read(&damaged).unwrap_err().to_string();
-    assert!(
-        told.contains("checksum") && told.contains("1 messages before it are intact"),
-        "{told}"
-    );
+    assert!(told.contains("checksum") && told.contains("1 message before it is intact"), "{told}");
     assert!(read(b"not a backup").unwrap_err().to_string().contains("at byte 0"));
 }
 

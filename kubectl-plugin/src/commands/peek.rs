@@ -1,7 +1,7 @@
 //! `peek`: looks at the first messages of a queue, decoded, and gives them back.
 
 use amqp_admin::paladin::{self, Scope};
-use amqp_admin::{BLOCK_HEADER, Message, PROOF_HEADER, QueueName, Taken, look};
+use amqp_admin::{BLOCK_HEADER, Message, PROOF_HEADER, QueueName, Taken, agree, look, plural};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
@@ -72,8 +72,9 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         printer.bytes(&first.unwrap_or_default())?;
     } else {
         print(&rows, printer)?;
-        printer
-            .say(&format!("{count} of {} ready messages, given back to their places", depth.ready));
+        let (ready, places) =
+            (plural(depth.ready, "ready message"), agree(count, "its place", "their places"));
+        printer.say(&format!("{count} of {ready}, given back to {places}"));
     }
     Ok(exit::DONE)
 }

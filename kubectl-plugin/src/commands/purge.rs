@@ -1,6 +1,8 @@
 //! `purge`: empties queues, into a backup unless that is declined.
 
-use amqp_admin::{Act, Plan, Queue, QueueKind, QueueName, QueueRole, Reading, VhostName, Wanted};
+use amqp_admin::{
+    Act, Plan, Queue, QueueKind, QueueName, QueueRole, Reading, VhostName, Wanted, plural,
+};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 
@@ -118,7 +120,7 @@ fn waiting_leaders(awaited: &[&QueueName]) -> Option<String> {
     let (first, more) = awaited.split_first()?;
     let others = match more.len() {
         0 => String::new(),
-        more => format!(" and {more} more result queues"),
+        more => format!(" and {}", plural(more as u64, "more result queue")),
     };
     Some(format!("a leader waits on `{first}`{others}: stop it, or it waits for ever"))
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amqp_admin::paladin::Serializer;
-use amqp_admin::{Act, Job, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted};
+use amqp_admin::{
+    Act, Job, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted, agree, plural,
+};
 use anyhow::Result;
 
 use crate::ask::Approval;
@@ -126,13 +128,17 @@ impl<'a> Removal<'a> {
         }
         self.plan_leaders(&mut plan, facts, leader);
         if self.untold > 0 {
-            let untold = self.untold;
-            plan.note(format!("{untold} messages do not say whose they are, and stay"));
+            let does = agree(
+                self.untold,
+                "does not say whose it is, and stays",
+                "do not say whose they are, and stay",
+            );
+            plan.note(format!("{} {does}", plural(self.untold, "message")));
         }
         let tasks = |role| matches!(role, QueueRole::Task(_));
         let task_queues = facts.work_queues().filter(|queue| tasks(queue.role));
         if let Some(note) = holders::note(task_queues, facts) {
-            plan.note(format!("{note}; whose they are cannot be seen"));
+            plan.note(format!("{note}; whose cannot be seen"));
         }
         if plan.steps.is_empty() {
             plan.note(format!("nothing of {} waits in a queue", self.words));
@@ -247,8 +253,8 @@ mod tests {
         In vhost `/`:
           1. remove 4 of 11 ready messages of `task-ipc-routing-key` into the backup
           2. tell the leader that waits on `CCCCC` that its work was removed: it ends
-          note: 1 messages do not say whose they are, and stay
-          note: 2 messages are in workers' hands and stay there; whose they are cannot be seen
+          note: 1 message does not say whose it is, and stays
+          note: 2 messages are in workers' hands and stay there; whose cannot be seen
         ");
     }
 

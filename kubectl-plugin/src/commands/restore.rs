@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use amqp_admin::{
-    BrokerConnection, Contents, Presence, QueueName, Restored, contents, presence, restore,
+    BrokerConnection, Contents, Presence, QueueName, Restored, contents, plural, presence, restore,
 };
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -83,8 +83,8 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
 
 fn say_what(args: &Args, held: &Contents, printer: &mut Printer) {
     let (file, size) = (args.file.display(), bytes(held.bytes));
-    let messages: u64 = held.queues.values().sum();
-    printer.say(&format!("{file}: {messages} messages, {size}, every checksum right"));
+    let messages = plural(held.queues.values().sum(), "message");
+    printer.say(&format!("{file}: {messages}, {size}, every checksum right"));
     if held.cut_short {
         printer.say("note: it ends in the middle of a message, as when its writer was killed: what stands before that is put back");
     }

@@ -5,7 +5,7 @@ mod health;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amqp_admin::{NodeHealth, Overview, QueueRole};
+use amqp_admin::{NodeHealth, Overview, QueueRole, agree, plural};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
@@ -146,13 +146,17 @@ fn print(status: &Status, printer: &mut Printer) -> Result<()> {
     if !matches!(printer.format(), Format::Table | Format::Wide) {
         return printer.data(status, &Table::default());
     }
-    let nodes = status.nodes.map_or_else(String::new, |nodes| format!(" · {nodes} nodes"));
+    let nodes = status
+        .nodes
+        .map_or_else(String::new, |nodes| format!(" · {}", plural(nodes as u64, "node")));
     let (vhost, broker) = (&status.vhost, &status.broker);
     let Workers { connected, busy } = &status.workers;
     let busy = count(*busy);
     printer.text(&format!(
-        "Broker    {broker}{nodes} · vhost `{vhost}`\nWorkers   {connected} connected, {busy} busy\nLeaders   {} connections wait on {} result queues\n\n",
-        status.leaders, status.awaited_results
+        "Broker    {broker}{nodes} · vhost `{vhost}`\nWorkers   {connected} connected, {busy} busy\nLeaders   {} {} on {}\n\n",
+        plural(status.leaders as u64, "connection"),
+        agree(status.leaders as u64, "waits", "wait"),
+        plural(status.awaited_results as u64, "result queue")
     ))?;
     let mut table = Table::new(["QUEUES", "NUMBER", "READY", "UNACKED"], []);
     for sum in &status.queues {

@@ -6,7 +6,10 @@ use super::{File, Finding, Tree, has_word};
 const PURE: [(&str, &[&str]); 3] = [
     (
         "amqp-admin",
-        &["queue", "classify", "backlog", "name", "paladin", "plan", "report", "survey", "wanted"],
+        &[
+            "queue", "classify", "backlog", "name", "paladin", "plan", "report", "survey",
+            "wanted", "words",
+        ],
     ),
     ("kubectl-plugin", &["select", "holders"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use amqp_admin::{Client, Queue, QueueDetail, QueueName, QueueRole};
+use amqp_admin::{Client, Queue, QueueDetail, QueueName, QueueRole, agree, plural};
 
 use super::Verdict::{CouldNotLook, Found, NotFound};
 use super::sample::Sample;
@@ -115,43 +115,47 @@ impl Evidence<'_> {
 
     fn orphans(&self) -> Finding {
         let results = self.with_role(|role| role == QueueRole::Result);
-        let left = results.filter(|queue| !self.facts.is_consumed(&queue.name)).count();
+        let left = results.filter(|queue| !self.facts.is_consumed(&queue.name)).count() as u64;
+        let (queues, have) = (plural(left, "result queue"), agree(left, "has", "have"));
         Finding {
             id: "H1",
             hazard: "a dead leader's tasks are proved for nobody",
             verdict: found(left > 0),
-            evidence: format!("{left} result queues have nobody who waits on them"),
+            evidence: format!("{queues} {have} nobody who waits on {}", agree(left, "it", "them")),
             cure: "zero orphans --reclaim",
         }
     }
 
     fn lost_task(&self) -> Finding {
-        let waiting = self.clients(|role| role == QueueRole::Result).len();
+        let waiting = self.clients(|role| role == QueueRole::Result).len() as u64;
+        let connections = plural(waiting, "connection");
         let outstanding = self.facts.queues.iter().any(|q| q.reading.both() != Some((0, 0)));
         Finding {
             id: "H2",
             hazard: "a rejected task is lost and its leader waits for ever",
             verdict: found(waiting > 0 && !outstanding),
             evidence: if outstanding {
-                format!(
-                    "{waiting} leaders' connections wait, and there are tasks that could answer"
-                )
+                format!("leaders wait on {connections}, and there are tasks that could answer")
             } else {
-                format!("{waiting} leaders' connections wait, and no queue holds anything")
+                format!("leaders wait on {connections}, and no queue holds anything")
             },
             cure: "look again in a minute; if it is the same, stop the leader and prove the block again",
         }
     }
 
     fn one_worker_aborts(&self) -> Finding {
-        let workers = self.clients(|role| role == QueueRole::Control).len();
+        let workers = self.clients(|role| role == QueueRole::Control).len() as u64;
         let commands = self.ready_commands();
         Finding {
             id: "H3",
             hazard: "an abort reaches one worker, whichever",
             verdict: found(commands > 0 && workers > 1),
             evidence: format!(
-                "{workers} workers share the control queue, {commands} commands wait"
+                "{} {} the control queue, {} {}",
+                plural(workers, "worker"),
+                agree(workers, "reads", "share"),
+                plural(commands, "command"),
+                agree(commands, "waits", "wait")
             ),
             cure: "zero abort, which sends none; zero purge --role control",
         }
@@ -163,7 +167,11 @@ impl Evidence<'_> {
             id: "H4",
             hazard: "an abort that waits ends the first task of the next worker",
             verdict: found(commands > 0),
-            evidence: format!("{commands} commands wait in control queues"),
+            evidence: format!(
+                "{} {} in control queues",
+                plural(commands, "command"),
+                agree(commands, "waits", "wait")
+            ),
             cure: "zero purge --role control, before workers start",
         }
     }
@@ -174,7 +182,11 @@ impl Evidence<'_> {
             id: "H5",
             hazard: "one failed task aborts every job",
             verdict: found(aborts > 0),
-            evidence: format!("{aborts} waiting commands concern every job"),
+            evidence: format!(
+                "{} {} every job",
+                plural(aborts, "waiting command"),
+                agree(aborts, "concerns", "concern")
+            ),
             cure: "zero purge --role control; a vhost for each lane keeps jobs apart",
         }
     }
@@ -192,6 +204,7 @@ impl Evidence<'_> {
             verdict: found(!expiring.is_empty()),
             evidence: match expiring.as_slice() {
                 [] => "every queue that holds work has a consumer, or no lease".to_owned(),
+                [name] => format!("{name} holds work, has no consumer, and expires"),
                 names => format!("{} hold work, have no consumer, and expire", names.join(", ")),
             },
             cure: "start a worker, or let zero-scaler keep it alive (its default)",
@@ -209,8 +222,8 @@ impl Evidence<'_> {
                 found(largest > MESSAGE_LIMIT / 2)
             },
             evidence: format!(
-                "the largest of {} messages has {}; RabbitMQ 4's own limit is {}",
-                self.sample.seen,
+                "the largest of {} has {}; RabbitMQ 4's own limit is {}",
+                plural(self.sample.seen, "message"),
                 bytes(largest),
                 bytes(MESSAGE_LIMIT)
             ),
@@ -246,8 +259,10 @@ impl Evidence<'_> {
             hazard: "a worker that cannot read a task keeps it and does nothing",
             verdict: if *seen == 0 { CouldNotLook } else { found(mixed) },
             evidence: format!(
-                "of {seen} messages: {}, {unreadable} that are no tasks",
-                if told.is_empty() { "no task".to_owned() } else { told.join(", ") }
+                "of {}: {}, {unreadable} that {}",
+                plural(*seen, "message"),
+                if told.is_empty() { "no task".to_owned() } else { told.join(", ") },
+                agree(*unreadable, "is no task", "are no tasks")
             ),
             cure: "one generation and one serializer for each vhost; zero peek -o wide shows who wrote what",
         }
@@ -263,7 +278,8 @@ impl Evidence<'_> {
             hazard: "a worker that lost its connection or its consumer lives on and takes nothing",
             verdict: found(!odd.is_empty()),
             evidence: match odd.as_slice() {
-                [] => format!("each of {} workers consumes tasks and commands", tasks.len()),
+                [] => format!("each worker consumes tasks and commands, {} in all", tasks.len()),
+                [one] => format!("{one} consumes only one of tasks and commands"),
                 odd => format!("{} consume only one of tasks and commands", odd.join(", ")),
             },
             cure: "restart it; a worker that lost its connection altogether shows only in the cluster",

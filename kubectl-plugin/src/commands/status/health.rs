@@ -1,6 +1,6 @@
 //! PURE: what is wrong, from what is known, each with its cure.
 
-use amqp_admin::{NodeHealth, Queue, QueueRole, QueueState};
+use amqp_admin::{NodeHealth, Queue, QueueRole, QueueState, agree, plural};
 use serde::Serialize;
 
 use crate::facts::Facts;
@@ -62,8 +62,8 @@ fn no_workers(facts: &Facts) -> impl Iterator<Item = Warning> {
     let deserted = tasks(facts).filter(|queue| !facts.is_consumed(&queue.name));
     deserted.filter(|queue| queue.reading.ready.is_some_and(|ready| ready > 0)).map(|queue| {
         let ready = queue.reading.ready.unwrap_or_default();
-        let what =
-            format!("{ready} tasks wait in `{}` and no worker is connected to it", queue.name);
+        let (tasks, wait) = (plural(ready, "task"), agree(ready, "waits", "wait"));
+        let what = format!("{tasks} {wait} in `{}` and no worker is connected to it", queue.name);
         warning(
             what,
             "start workers; a paladin queue expires with its tasks after 30 minutes without one",
@@ -100,10 +100,13 @@ fn stuck(facts: &Facts) -> Option<Warning> {
 
 fn orphans(facts: &Facts) -> Option<Warning> {
     let unwatched = facts.queues.iter().filter(|queue| queue.role == QueueRole::Result);
-    let left = unwatched.filter(|queue| !facts.is_consumed(&queue.name)).count();
+    let left = unwatched.filter(|queue| !facts.is_consumed(&queue.name)).count() as u64;
     (left > 0).then(|| {
         let what = format!(
-            "{left} result queues have no leader; tasks that answer to them are proved for nobody"
+            "{} {} no leader; tasks that answer to {} are proved for nobody",
+            plural(left, "result queue"),
+            agree(left, "has", "have"),
+            agree(left, "it", "them")
         );
         warning(what, "zero orphans, then zero orphans --reclaim")
     })
@@ -150,7 +153,7 @@ mod tests {
         insta::assert_snapshot!(told(&facts(queues, &[])), @"
         3 tasks wait in `tasks` and no worker is connected to it → start workers; a paladin queue expires with its tasks after 30 minutes without one
         an abort waits in `command-ipc-routing-key`: the next worker drops its first task for it → zero purge --role control
-        1 result queues have no leader; tasks that answer to them are proved for nobody → zero orphans, then zero orphans --reclaim
+        1 result queue has no leader; tasks that answer to it are proved for nobody → zero orphans, then zero orphans --reclaim
         ");
     }
 

@@ -151,7 +151,7 @@ async fn only_holders_of_the_vhost_are_named() {
     let named = |answer: &Answer| answer.stderr.contains("127.0.0.1:");
     let told = desk.run_until(0, &plan, named).await;
     assert_eq!(told.stderr.matches("127.0.0.1:").count(), 1, "{}", told.stderr);
-    assert!(told.stderr.contains("1 messages are in workers' hands"), "{}", told.stderr);
+    assert!(told.stderr.contains("1 message is in workers' hands"), "{}", told.stderr);
     one.close().await.unwrap();
     two.close().await.unwrap();
 }
