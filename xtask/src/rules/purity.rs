@@ -3,7 +3,7 @@
 use super::{File, Finding, Tree, has_word};
 
 /// The modules that decide; a folder of the same name belongs to the module.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
     (
         "amqp-admin",
         &[
@@ -12,6 +12,7 @@ const PURE: [(&str, &[&str]); 3] = [
         ],
     ),
     ("kubectl-plugin", &["select", "holders"]),
+    ("prover-host", &["cleaning", "ending", "logs", "restarts", "tally", "tasks"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
 ];
 /// What stands for input and output.

@@ -1,0 +1,3 @@
+//! `zero-worker`: parse, run, exit code.
+
+fn main() {}
