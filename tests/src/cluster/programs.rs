@@ -17,6 +17,7 @@ impl Programs {
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
         command.args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers]);
         command.args(["--initial-cluster", &format!("tests={peers}")]);
+        command.arg("--log-level=warn");
         // Nobody reads the data after a crash.
         command.arg("--unsafe-no-fsync");
         Process::spawn(command, files.home(), &files.path("etcd.log"))
