@@ -17,6 +17,7 @@ mod hint;
 mod holders;
 mod output;
 mod place;
+mod scaler;
 mod select;
 mod survey;
 

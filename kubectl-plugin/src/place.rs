@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use amqp_admin::{Credentials, Endpoint, Endpoints};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use reqwest::Url;
 
 use crate::broker::{Broker, BrokerArgs};
-use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Release, find, record};
+use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, find, record};
 use crate::exit::Usage;
 use crate::output::Printer;
+use crate::scaler::Scaler;
 
 /// The stock ports of schemes that URLs know no port of.
 const PORTS: [(&str, u16); 4] = [("amqp", 5672), ("amqps", 5671), ("http", 80), ("https", 443)];
@@ -41,22 +42,29 @@ pub(crate) async fn reach(
     }
 }
 
-/// The scaler's status page of the release in the cluster, and the way to it if it is a forward.
-pub(crate) async fn reach_scaler(
-    flags: &ClusterArgs,
-    limit: Duration,
-) -> Result<(Url, Option<Forward>)> {
+/// The scaler of the release in the cluster.
+pub(crate) async fn reach_scaler(flags: &ClusterArgs, limit: Duration) -> Result<Scaler> {
     let cluster = Cluster::log_in(flags, limit).await?;
     let release = find(&cluster, flags.release.as_deref()).await?;
-    let name = &release.name;
-    let url = release.scaler_url.as_deref().with_context(|| {
+    scaler_of(&cluster, &release, limit).await?.with_context(|| {
+        let name = &release.name;
         format!("the release `{name}` does not say where its scaler is; say it with --scaler-url")
-    })?;
-    let url = Url::parse(url).with_context(|| format!("`scaler-url` of the release `{name}`"))?;
+    })
+}
+
+async fn scaler_of(
+    cluster: &Cluster,
+    release: &Release,
+    limit: Duration,
+) -> Result<Option<Scaler>> {
+    let Some(url) = &release.scaler_url else { return Ok(None) };
+    let named = || format!("`scaler-url` of the release `{}`", release.name);
+    let url = Url::parse(url).with_context(named)?;
     let at = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
-    let forward = Forward::open(&cluster, at, None).await?;
+    let forward = Forward::open(cluster, at, None).await.with_context(named)?;
     let local = forward.as_ref().map(|forward| Url::parse(&format!("http://{}/", forward.local)));
-    Ok((local.transpose()?.unwrap_or(url), forward))
+    let url = local.transpose()?.unwrap_or(url);
+    Ok(Some(Scaler { url, forward, limit }))
 }
 
 async fn in_cluster(
@@ -119,14 +127,13 @@ async fn forward(cluster: &Cluster, endpoint: &mut Endpoint) -> Result<Option<Fo
     let stock = PORTS.iter().find(|(scheme, _)| *scheme == url.scheme()).map(|(_, port)| *port);
     let port = url.port().or(stock).unwrap_or_default();
     let host = url.host_str().unwrap_or_default();
-    let authority = match &endpoint.tls.ca {
-        _ if endpoint.is_plaintext() => None,
-        Some(authority) => Some(authority.as_slice()),
-        None => anyhow::bail!(
+    let tls = Some(&endpoint.tls).filter(|_| !endpoint.is_plaintext());
+    if tls.is_some_and(|tls| tls.ca.is_none()) {
+        bail!(
             "`{endpoint}` speaks TLS, and its certificate authority is not known: give --ca-file, or let the release's `ca-secret` name a Secret with `ca.crt`"
-        ),
-    };
-    let forward = Forward::open(cluster, (host, port), authority)
+        );
+    }
+    let forward = Forward::open(cluster, (host, port), tls)
         .await
         .with_context(|| format!("cannot reach `{endpoint}`"))?;
     if let Some(forward) = &forward {
@@ -136,6 +143,23 @@ async fn forward(cluster: &Cluster, endpoint: &mut Endpoint) -> Result<Option<Fo
 }
 
 impl Place {
+    /// The release's scaler, if it says where that is.
+    pub(crate) async fn scaler(&self, limit: Duration) -> Result<Option<Scaler>> {
+        scaler_of(&self.cluster, &self.release, limit).await
+    }
+
+    /// The ScaledObjects of the release that somebody holds.
+    pub(crate) async fn held(&self) -> Result<Vec<Scaled>, Refusal> {
+        let all = Scaled::list(&self.cluster, &self.release.namespace).await;
+        let all = match all {
+            // A cluster without KEDA.
+            Err(refusal) if refusal.is_missing() => Vec::new(),
+            outcome => outcome?,
+        };
+        let ours = all.into_iter().filter(|scaled| scaled.is_of(&self.release.name));
+        Ok(ours.filter(|scaled| !scaled.held.is_empty()).collect())
+    }
+
     /// The name of the pod that has this address, or the address.
     pub(crate) fn name_of(&self, address: &str) -> String {
         self.pods.name(address).unwrap_or(address).to_owned()

@@ -100,7 +100,7 @@ impl TryFrom<Output> for Answer {
 }
 
 /// The one this run has built, else the one beside the running test.
-fn binary() -> anyhow::Result<PathBuf> {
+pub fn binary() -> anyhow::Result<PathBuf> {
     if let Some(path) = harness::binary("kubectl-zero") {
         return Ok(path);
     }

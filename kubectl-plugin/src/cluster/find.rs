@@ -14,10 +14,13 @@ pub(crate) async fn find(cluster: &Cluster, wanted: Option<&str>) -> Result<Rele
         Err(refusal) if refusal.is_denied() => (Vec::new(), Some(refusal)),
         outcome => (outcome?, None),
     };
-    let found = if told.is_empty() { of_operator(cluster).await? } else { usable(told)? };
-    match denied {
-        Some(refusal) if found.is_empty() => Err(refusal.into()),
-        _ => choose(found, wanted, &cluster.namespace),
+    if !told.is_empty() {
+        return choose(usable(told)?, wanted, &cluster.namespace);
+    }
+    match (of_operator(cluster).await, denied) {
+        (Err(_), Some(refusal)) => Err(refusal.into()),
+        (Ok(found), Some(refusal)) if found.is_empty() => Err(refusal.into()),
+        (found, _) => choose(found?, wanted, &cluster.namespace),
     }
 }
 

@@ -10,6 +10,7 @@ mod pods;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use amqp_admin::Tls;
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::Api;
@@ -49,11 +50,11 @@ struct Target {
 
 impl Forward {
     /// Listens, if `host` is a Service of the cluster; `None`: it is not, and is to be dialled as
-    /// it is. `tls`: the certificate authority in PEM, for what speaks TLS there.
+    /// it is. `tls`: for what speaks TLS there.
     pub(crate) async fn open(
         cluster: &Cluster,
         (host, port): (&str, u16),
-        tls: Option<&[u8]>,
+        tls: Option<&Tls>,
     ) -> Result<Option<Self>> {
         let Some((name, namespace)) = service_of(host, &cluster.namespace) else {
             return Ok(None);
@@ -68,7 +69,7 @@ impl Forward {
         let pods = cluster.api::<Pod>(namespace);
         let listed = cluster.ask(asked, pods.list(&ListParams::default())).await?;
         let (pod, port) = ready_pod(&service, &listed.items, port)?;
-        let far_end = tls.map_or(Ok(FarEnd::Plain), |ca| FarEnd::tls(host, ca))?;
+        let far_end = tls.map_or(Ok(FarEnd::Plain), |tls| FarEnd::tls(host, tls))?;
         Self::listen(Target { pods, pod, port, far_end }).await.map(Some)
     }
 

@@ -1,6 +1,7 @@
 //! `restore`: puts the messages of a backup back, each once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::queues::no_such_queue;
 use crate::ask::{Approval, Consent, approve};
 use crate::broker::Broker;
-use crate::change::on_interrupt;
+use crate::change::{leave_event, on_interrupt};
 use crate::exit::{self, Code, NotFound};
 use crate::output::{Printer, Table, bytes};
 
@@ -54,6 +55,14 @@ struct Row {
     already_present: Option<u64>,
 }
 
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { queue, to, messages, restored, .. } = self;
+        let restored = restored.unwrap_or_default();
+        write!(f, "{restored} of {messages} messages of `{queue}` put into `{to}`")
+    }
+}
+
 /// Checks, asks and puts back.
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     let held = contents(&args.file)?;
@@ -74,6 +83,7 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     approve(printer, Approval::Yes, yes)?;
     let stop = on_interrupt();
     let outcome = put_back(args, broker, &mut rows, &stop).await;
+    leave_event(broker, ("restore", ""), &rows, printer).await;
     print(&rows, printer)?;
     if outcome? {
         printer.say("stopped: restoring the same file again puts back the rest");

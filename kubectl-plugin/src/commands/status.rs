@@ -1,19 +1,23 @@
 //! `status`: the whole on one screen, and what is wrong with the command that cures it.
 
 mod health;
+mod scaling;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use amqp_admin::{NodeHealth, Overview, QueueRole, agree, plural};
 use anyhow::{Context as _, Result};
+use reqwest::Url;
 use serde::Serialize;
 
 use crate::broker::Broker;
 use crate::exit::{self, Code};
 use crate::facts::Facts;
 use crate::output::{Format, Printer, Table, count};
+use crate::scaler::Scaler;
 use health::{Warning, warnings};
+use scaling::Scaling;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
@@ -33,12 +37,17 @@ pub(crate) struct Args {
     /// Look again every two seconds, until Ctrl-C.
     #[arg(long, short)]
     watch: bool,
+    /// Where the scaler serves its status page; in a cluster the release says it.
+    #[arg(long, env = "ZERO_SCALER_URL", value_name = "URL")]
+    scaler_url: Option<Url>,
 }
 
 /// The whole, as programs read it. What the broker did not say is `null`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
+    /// The release in the cluster, if it was found in one.
+    release: Option<ReleaseName>,
     vhost: String,
     broker: String,
     nodes: Option<usize>,
@@ -49,6 +58,14 @@ struct Status {
     /// Connections on which leaders wait.
     leaders: usize,
     warnings: Vec<Warning>,
+}
+
+/// A release, as programs read it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReleaseName {
+    namespace: String,
+    name: String,
 }
 
 /// The queues of one role.
@@ -67,12 +84,23 @@ struct RoleSum {
 struct Workers {
     connected: usize,
     busy: Option<u64>,
+    /// Connected and not busy, at one task for each.
+    idle: Option<u64>,
+    /// As many as the scaler asks KEDA for; `null` where there is no scaler to ask.
+    wanted: Option<u64>,
 }
 
 /// Looks once, or until Ctrl-C.
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
+    let scaler = match (&args.scaler_url, &broker.place) {
+        (Some(url), _) => {
+            Ok(Some(Scaler { url: url.clone(), forward: None, limit: broker.timeout }))
+        }
+        (None, Some(place)) => place.scaler(broker.timeout).await,
+        (None, None) => Ok(None),
+    };
     loop {
-        let code = look(broker, printer).await?;
+        let code = look(broker, scaler.as_ref(), printer).await?;
         if !args.watch {
             return Ok(code);
         }
@@ -84,12 +112,25 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     }
 }
 
-async fn look(broker: &Broker, printer: &mut Printer) -> Result<Code> {
-    let (facts, overview, nodes) =
-        tokio::join!(Facts::read(broker), broker.management.overview(), broker.management.nodes());
+async fn look(
+    broker: &Broker,
+    scaler: Result<&Option<Scaler>, &anyhow::Error>,
+    printer: &mut Printer,
+) -> Result<Code> {
+    let (facts, overview, nodes, scaling) = tokio::join!(
+        Facts::read(broker),
+        broker.management.overview(),
+        broker.management.nodes(),
+        Scaling::read(broker, scaler)
+    );
     let overview = overview.context("cannot ask the broker what it is")?;
     // Nodes are for users with the tag `monitoring`; without it alarms cannot be seen.
-    let status = Status::of(broker, &facts?, &overview, nodes.ok().as_deref());
+    let mut status = Status::of(broker, &facts?, &overview, nodes.ok().as_deref());
+    status.workers.wanted = scaling.wanted;
+    status.warnings.extend_from_slice(&scaling.warnings);
+    for note in &scaling.notes {
+        printer.say(note);
+    }
     print(&status, printer)?;
     Ok(if status.warnings.is_empty() { exit::DONE } else { exit::UNHEALTHY })
 }
@@ -117,13 +158,20 @@ impl Status {
         let awaited = consumers(&|role| role == QueueRole::Result);
         let leaders: BTreeSet<_> = awaited.iter().filter_map(|c| c.client.as_ref()).collect();
         let busy = sums.first().and_then(|tasks| tasks.unacked);
+        let connected = consumers(&is_task).len();
+        let idle = busy.map(|busy| (connected as u64).saturating_sub(busy));
+        let release = broker.place.as_ref().map(|place| ReleaseName {
+            namespace: place.release.namespace.clone(),
+            name: place.release.name.clone(),
+        });
         let cluster = overview.cluster_name.as_deref().unwrap_or("?");
         Self {
+            release,
             vhost: broker.vhost.to_string(),
             broker: format!("RabbitMQ {} · {cluster}", overview.version),
             nodes: nodes.map(<[NodeHealth]>::len),
             queues: sums.into(),
-            workers: Workers { connected: consumers(&is_task).len(), busy },
+            workers: Workers { connected, busy, idle, wanted: None },
             awaited_results: awaited.len(),
             leaders: leaders.len(),
             warnings: warnings(facts, nodes),
@@ -150,10 +198,14 @@ fn print(status: &Status, printer: &mut Printer) -> Result<()> {
         .nodes
         .map_or_else(String::new, |nodes| format!(" · {}", plural(nodes as u64, "node")));
     let (vhost, broker) = (&status.vhost, &status.broker);
-    let Workers { connected, busy } = &status.workers;
-    let busy = count(*busy);
+    if let Some(ReleaseName { namespace, name }) = &status.release {
+        printer.text(&format!("Release   {name} in namespace {namespace}\n"))?;
+    }
+    let Workers { connected, busy, idle, wanted } = &status.workers;
+    let (busy, idle) = (count(*busy), count(*idle));
+    let wanted = wanted.map_or_else(String::new, |wanted| format!(", {wanted} wanted"));
     printer.text(&format!(
-        "Broker    {broker}{nodes} · vhost `{vhost}`\nWorkers   {connected} connected, {busy} busy\nLeaders   {} {} on {}\n\n",
+        "Broker    {broker}{nodes} · vhost `{vhost}`\nWorkers   {connected} connected, {busy} busy, {idle} idle{wanted}\nLeaders   {} {} on {}\n\n",
         plural(status.leaders as u64, "connection"),
         agree(status.leaders as u64, "waits", "wait"),
         plural(status.awaited_results as u64, "result queue")

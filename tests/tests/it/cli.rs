@@ -4,6 +4,7 @@
 mod copies;
 mod desk;
 mod help;
+mod in_cluster;
 mod json;
 mod kill;
 mod looks;

@@ -5,9 +5,8 @@
 
 mod bad_input;
 mod bench;
-mod broker_tls;
+pub(crate) mod broker_tls;
 mod brokers;
-mod certificates;
 mod connection;
 mod contract;
 mod fixed;

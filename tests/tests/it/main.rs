@@ -1,6 +1,8 @@
 //! Tests over real servers; what must hold for the servers themselves before anything is measured with them.
 
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod cluster;
@@ -10,6 +12,8 @@ mod conformance;
 mod double;
 #[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod gateway;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]

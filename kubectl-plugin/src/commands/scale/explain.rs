@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use reqwest::{Client, StatusCode, Url};
+use anyhow::Result;
+use reqwest::Url;
 
 use crate::cluster::ClusterArgs;
-use crate::exit::{self, Code, NotFound};
+use crate::exit::{self, Code};
 use crate::output::Printer;
 use crate::place::reach_scaler;
+use crate::scaler::Scaler;
 
 /// What `--help` ends with.
 pub(super) const EXAMPLES: &str = "\
@@ -41,45 +42,17 @@ pub(super) async fn run(
     timeout: Duration,
     printer: &mut Printer,
 ) -> Result<Code> {
-    // It carries the connection as long as it lives.
-    let (base, forward) = match &args.scaler_url {
-        Some(url) => (url.clone(), None),
+    let scaler = match &args.scaler_url {
+        Some(url) => Scaler { url: url.clone(), forward: None, limit: timeout },
         None => reach_scaler(cluster, timeout).await?,
     };
-    let answer = ask(url(&base, args)?, timeout, &base).await;
-    let trouble = forward.and_then(|forward| forward.trouble());
-    let (status, words) = match trouble {
-        Some(trouble) => answer.context(trouble)?,
-        None => answer?,
-    };
-    match status {
-        StatusCode::OK => printer.text(&words)?,
-        StatusCode::NOT_FOUND => return Err(NotFound(words.trim().to_owned()).into()),
-        _ => bail!("{}", words.trim()),
-    }
+    let object = args.object.iter();
+    let object =
+        object.flat_map(|(namespace, name)| [("namespace", &**namespace), ("name", &**name)]);
+    let metadata = args.metadata.iter().map(|(key, value)| (&**key, &**value));
+    let query: Vec<(&str, &str)> = object.chain(metadata).collect();
+    printer.text(&scaler.explain(&query).await?)?;
     Ok(exit::DONE)
-}
-
-fn url(base: &Url, args: &Args) -> Result<Url> {
-    let mut url = base.join("explain").context("--scaler-url")?;
-    if let Some((namespace, name)) = &args.object {
-        url.query_pairs_mut().append_pair("namespace", namespace).append_pair("name", name);
-    }
-    for (key, value) in &args.metadata {
-        url.query_pairs_mut().append_pair(key, value);
-    }
-    Ok(url)
-}
-
-async fn ask(url: Url, timeout: Duration, base: &Url) -> Result<(StatusCode, String)> {
-    let client = Client::builder().timeout(timeout).build().context("cannot start")?;
-    let answer = client.get(url).send().await.map_err(|error| {
-        anyhow::Error::from(error.without_url()).context(format!(
-            "the scaler does not answer at {base}; say where its status page is with --scaler-url"
-        ))
-    })?;
-    let status = answer.status();
-    Ok((status, answer.text().await.context("the scaler's answer broke off")?))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

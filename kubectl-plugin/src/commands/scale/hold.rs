@@ -130,7 +130,12 @@ impl Site {
     ) -> Result<Code> {
         let namespace = self.cluster.namespace.clone();
         let all = Scaled::list(&self.cluster, &namespace).await.map_err(words)?;
-        let chosen = choose(all, &args.names, self.release.as_ref(), &namespace)?;
+        let mut chosen = choose(all, &args.names, self.release.as_ref(), &namespace)?;
+        chosen.retain(|scaled| hold.is_some() || !scaled.held.is_empty());
+        if chosen.is_empty() {
+            printer.say("nothing is held");
+            return tell(&[], printer);
+        }
         let plan = plan(&chosen, hold);
         if !(args.consent.dry_run && printer.is_for_programs()) {
             printer.say(&format!("In namespace `{namespace}`:\n{plan}"));
@@ -245,7 +250,7 @@ fn tell(rows: &[Row], printer: &mut Printer) -> Result<Code> {
     let failed = rows.iter().filter(|row| row.state == "failed").count();
     Ok(match failed {
         0 => exit::DONE,
-        failed if failed == rows.len() => exit::FAILED,
+        all if all == rows.len() => exit::FAILED,
         _ => exit::PARTIAL,
     })
 }

@@ -30,6 +30,8 @@ pub(super) struct Desk {
     pub(super) folder: TempDir,
     /// What no output may hold.
     pub(super) secrets: Vec<String>,
+    /// What differs from run to run, and what stands for it in the record.
+    pub(super) known: Vec<(String, &'static str)>,
     record: String,
 }
 
@@ -40,7 +42,7 @@ impl Desk {
         let amqp = Amqp::connect(&vhost.amqp_uri()).await.unwrap();
         let secrets = vec![vhost.access().password.clone(), WRONG.to_owned()];
         let (folder, record) = (tempfile::tempdir().unwrap(), String::new());
-        Some(Self { vhost, amqp, folder, secrets, record })
+        Some(Self { vhost, amqp, folder, secrets, known: Vec::new(), record })
     }
 
     /// Three tasks of each of two proofs in turns, and a message that is no task; nobody waits.
@@ -194,8 +196,9 @@ impl Desk {
             (&access.management_url, "[management]"),
             (&access.amqp, "[broker]"),
         ];
-        let text =
-            known.into_iter().fold(text.to_owned(), |text, (what, name)| text.replace(what, name));
+        let more = self.known.iter().map(|(what, name)| (what.as_str(), *name));
+        let known = known.into_iter().chain(more);
+        let text = known.fold(text.to_owned(), |text, (what, name)| text.replace(what, name));
         PATTERNS.iter().fold(text, |text, (pattern, name)| {
             Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
         })

@@ -11,13 +11,16 @@ use tests::rabbitmq::{PrivateBroker, RabbitConfig};
 use tests::scaler::Launch;
 use tokio::task::block_in_place;
 
-use super::certificates::{Authority, Pair};
+use crate::certificates::{Authority, Pair};
+
+/// The name of its Service, where it has one.
+pub(crate) const SERVICE: &str = "secured";
 
 /// A broker that takes TLS from clients with a certificate, and where.
-struct Secured {
-    broker: PrivateBroker,
-    amqps: u16,
-    https: u16,
+pub(crate) struct Secured {
+    pub(crate) broker: PrivateBroker,
+    pub(crate) amqps: u16,
+    pub(crate) https: u16,
     folder: tempfile::TempDir,
 }
 
@@ -26,7 +29,7 @@ fn free_port() -> u16 {
 }
 
 /// The key is written in a file of its own, readable like the rest.
-fn write(folder: &Path, name: &str, pair: &Pair) -> [PathBuf; 2] {
+pub(crate) fn write(folder: &Path, name: &str, pair: &Pair) -> [PathBuf; 2] {
     let paths = ["crt", "key"].map(|kind| folder.join(format!("{name}.{kind}")));
     std::fs::write(&paths[0], &pair.cert).unwrap();
     std::fs::write(&paths[1], &pair.key).unwrap();
@@ -34,12 +37,12 @@ fn write(folder: &Path, name: &str, pair: &Pair) -> [PathBuf; 2] {
 }
 
 impl Secured {
-    fn start(test: &str, authority: &Authority) -> Option<Self> {
+    pub(crate) fn start(test: &str, authority: &Authority) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let ca = folder.path().join("ca.crt");
         std::fs::write(&ca, authority.pem()).unwrap();
         let [cert, key] =
-            write(folder.path(), "server", &authority.server(&["localhost", "127.0.0.1"]));
+            write(folder.path(), "server", &authority.server(&["localhost", "127.0.0.1", SERVICE]));
         let (amqps, https) = (free_port(), free_port());
         let mut extra_conf = format!(
             "listeners.ssl.default = 127.0.0.1:{amqps}\nmanagement.ssl.ip = 127.0.0.1\nmanagement.ssl.port = {https}\n"

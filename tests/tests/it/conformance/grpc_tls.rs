@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use super::bench::{Bench, GOOD, good};
-use super::certificates::{Authority, MountedSecret, Pair};
+use crate::certificates::{Authority, MountedSecret, Pair};
 
 /// As a user writes it in `scalerAddress`, and as the certificate must name it.
 const NAME: &str = "zero-scaler.zero.svc";

@@ -8,19 +8,19 @@ use rcgen::{
 };
 
 /// An authority.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, PEM.
 #[derive(Clone)]
-pub(super) struct Pair {
-    pub(super) cert: String,
-    pub(super) key: String,
+pub(crate) struct Pair {
+    pub(crate) cert: String,
+    pub(crate) key: String,
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,27 +30,27 @@ impl Authority {
     }
 
     /// The authority's own certificate.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// A server's certificate for these names and addresses.
-    pub(super) fn server(&self, names: &[&str]) -> Pair {
+    pub(crate) fn server(&self, names: &[&str]) -> Pair {
         self.sign(names, ExtendedKeyUsagePurpose::ServerAuth, false)
     }
 
     /// A server's certificate that was good once.
-    pub(super) fn expired(&self, names: &[&str]) -> Pair {
+    pub(crate) fn expired(&self, names: &[&str]) -> Pair {
         self.sign(names, ExtendedKeyUsagePurpose::ServerAuth, true)
     }
 
     /// A client's certificate.
-    pub(super) fn client(&self, name: &str) -> Pair {
+    pub(crate) fn client(&self, name: &str) -> Pair {
         self.sign(&[name], ExtendedKeyUsagePurpose::ClientAuth, false)
     }
 
     /// A client's certificate that was good once.
-    pub(super) fn expired_client(&self, name: &str) -> Pair {
+    pub(crate) fn expired_client(&self, name: &str) -> Pair {
         self.sign(&[name], ExtendedKeyUsagePurpose::ClientAuth, true)
     }
 
@@ -71,13 +71,13 @@ impl Authority {
 
 /// A folder as Kubernetes mounts a Secret: the files are links into a folder behind one link, `..data`, which is
 /// turned to new contents at once.
-pub(super) struct MountedSecret {
+pub(crate) struct MountedSecret {
     folder: tempfile::TempDir,
     version: u32,
 }
 
 impl MountedSecret {
-    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let mut secret = Self { folder: tempfile::tempdir().unwrap(), version: 0 };
         secret.replace(files);
         for (name, _) in files {
@@ -87,12 +87,12 @@ impl MountedSecret {
     }
 
     /// Where a file is for those who read it.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// New contents, in one turn of the link.
-    pub(super) fn replace(&mut self, files: &[(&str, &str)]) {
+    pub(crate) fn replace(&mut self, files: &[(&str, &str)]) {
         let old = self.path(&format!("..version-{}", self.version));
         self.version += 1;
         let target = format!("..version-{}", self.version);
