@@ -194,6 +194,9 @@ impl ControlPlane {
     }
 
     /// Lets a port of a pod lead to a port of the loopback interface, for whoever forwards it from now on.
+    ///
+    /// Unlike a kubelet, KWOK (0.8) hands on no end of a connection: the server is not told that its client has gone,
+    /// and the client learns that the server has gone when it next sends something.
     pub fn forward(
         &self,
         namespace: &str,
