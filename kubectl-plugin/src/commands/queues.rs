@@ -1,6 +1,8 @@
 //! `queues`: every queue with its role, or one of them in full.
 
-use amqp_admin::{Queue, QueueDetail, QueueName};
+use std::collections::{BTreeMap, BTreeSet};
+
+use amqp_admin::{Queue, QueueDetail, QueueName, QueueRole, Survey, plural};
 use anyhow::Result;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::{SignedDuration, Timestamp};
@@ -9,9 +11,10 @@ use serde::Serialize;
 use crate::broker::Broker;
 use crate::change::now;
 use crate::complete::queue_names;
-use crate::exit::{self, Code, NotFound};
+use crate::exit::{self, Code, NotFound, Usage};
 use crate::facts::Facts;
 use crate::output::{Printer, Table, bytes, count};
+use crate::survey::survey;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
@@ -19,6 +22,7 @@ Examples:
   zero queues                          every queue of the vhost
   zero queues -o wide                  with who consumes
   zero queues show task-ipc-routing-key
+  zero queues show BmXij --tasks       whose tasks answer to it, and how many wait
   zero queues -o name | grep proof-";
 
 /// What can be typed after `queues`.
@@ -36,6 +40,11 @@ enum Show {
         /// Its name.
         #[arg(add = ArgValueCompleter::new(queue_names))]
         queue: QueueName,
+        /// Of a result queue: look for the tasks that answer to it. The messages of all task queues
+        /// are looked at and given back to their places, marked as redelivered; no worker gets them
+        /// meanwhile.
+        #[arg(long)]
+        tasks: bool,
     },
 }
 
@@ -63,6 +72,20 @@ struct Full<'a> {
     expires_in_ms: Option<i64>,
     ready_bytes: Option<u64>,
     dead_letter_exchange: Option<String>,
+    /// Only where they were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Tasks>,
+}
+
+/// Ready tasks that answer to a result queue.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tasks {
+    ready: u64,
+    blocks: BTreeSet<u64>,
+    proofs: BTreeSet<String>,
+    /// Messages that do not say whose they are.
+    untold: u64,
 }
 
 /// Lists, or shows one.
@@ -70,7 +93,9 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let facts = Facts::read(broker).await?;
     match &args.show {
         None => list(&facts, printer)?,
-        Some(Show::Show { queue }) => show(queue, &facts, broker, printer).await?,
+        Some(Show::Show { queue, tasks }) => {
+            show((queue, *tasks), &facts, broker, printer).await?;
+        }
     }
     Ok(exit::DONE)
 }
@@ -88,7 +113,7 @@ fn list(facts: &Facts, printer: &mut Printer) -> Result<()> {
 }
 
 async fn show(
-    name: &QueueName,
+    (name, with_tasks): (&QueueName, bool),
     facts: &Facts,
     broker: &Broker,
     printer: &mut Printer,
@@ -96,13 +121,29 @@ async fn show(
     let Some(queue) = facts.queue(name) else {
         return Err(no_such_queue(name, broker).into());
     };
+    if with_tasks && queue.role != QueueRole::Result {
+        let words = "--tasks is for result queues; `zero peek` shows what is in any other";
+        return Err(Usage(words.to_owned()).into());
+    }
     let detail = broker.management.queue(&broker.vhost, name).await?;
+    let tasks = if with_tasks {
+        let surveys = survey(broker, facts.work_queues()).await?;
+        printer.say("the task queues were looked into, everything was given back to its place");
+        Some(Tasks::of(name, &surveys))
+    } else {
+        None
+    };
     let expires_in_ms = expires_in(&detail, now()).map(|left| left.as_millis());
-    let QueueDetail { durable, policy, expires_ms, ready_bytes, dead_letter_exchange, .. } = detail;
-    let row = row(queue, facts);
-    let expires_in_ms = expires_in_ms.and_then(|left| i64::try_from(left).ok());
-    let full =
-        Full { row, durable, policy, expires_ms, expires_in_ms, ready_bytes, dead_letter_exchange };
+    let full = Full {
+        row: row(queue, facts),
+        durable: detail.durable,
+        policy: detail.policy,
+        expires_ms: detail.expires_ms,
+        expires_in_ms: expires_in_ms.and_then(|left| i64::try_from(left).ok()),
+        ready_bytes: detail.ready_bytes,
+        dead_letter_exchange: detail.dead_letter_exchange,
+        tasks,
+    };
     printer.data(&full, &full.table())
 }
 
@@ -134,6 +175,22 @@ fn expires_in(detail: &QueueDetail, now: Timestamp) -> Option<SignedDuration> {
     Some(lease - now.duration_since(since))
 }
 
+impl Tasks {
+    /// PURE: what the task queues hold for a result queue.
+    fn of(name: &QueueName, surveys: &BTreeMap<QueueName, Survey>) -> Self {
+        let mut tasks = Self::default();
+        for survey in surveys.values() {
+            tasks.untold += survey.unreadable + survey.untold;
+            if let Some(job) = survey.jobs.get(name) {
+                tasks.ready += job.tasks;
+                tasks.blocks.extend(&job.blocks);
+                tasks.proofs.extend(job.proofs.iter().cloned());
+            }
+        }
+        tasks
+    }
+}
+
 impl Full<'_> {
     fn table(&self) -> Table {
         let mut table = Table::new(["FIELD", "VALUE"], []);
@@ -151,6 +208,14 @@ impl Full<'_> {
         line("expires", self.expiry());
         let dead_letters = self.dead_letter_exchange.clone();
         line("dead letters", dead_letters.unwrap_or_else(|| "none".to_owned()));
+        if let Some(tasks) = &self.tasks {
+            let blocks: Vec<String> = tasks.blocks.iter().map(ToString::to_string).collect();
+            let proofs: Vec<String> = tasks.proofs.iter().cloned().collect();
+            line("ready tasks", tasks.ready.to_string());
+            line("of blocks", blocks.join(" "));
+            line("of proofs", proofs.join(" "));
+            line("untold", plural(tasks.untold, "message"));
+        }
         table
     }
 

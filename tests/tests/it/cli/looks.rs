@@ -42,9 +42,30 @@ async fn queues_show_tells_all_of_one() {
     // Its bytes are told late.
     let told = |answer: &Answer| answer.stdout.contains("689 B");
     desk.run_until(0, &["queues", "show", QUEUE], told).await;
+    desk.run(2, &["queues", "show", QUEUE, "--tasks"]);
     desk.run(4, &["queues", "show", "nowhere"]);
     desk.run(2, &["queues", "show"]);
     insta::assert_snapshot!("queues_show", desk.record());
+}
+
+#[tokio::test]
+async fn queues_show_tells_whose_tasks_answer_to_a_result_queue() {
+    let Some(desk) = Desk::laid("queues_show_tasks").await else { return };
+    desk.amqp.paladin_queue(WANTED.result_queue).await.unwrap();
+    let args = ["queues", "show", WANTED.result_queue, "--tasks"];
+    let told = desk.try_as(&desk.zero(), &args);
+    assert_eq!(told.code, Some(0), "{told:#?}");
+    // What stands above depends on what the broker has told by now.
+    let (_, tasks) = told.stdout.split_at(told.stdout.find("ready tasks").unwrap());
+    insta::assert_snapshot!(tasks, @"
+    ready tasks    3
+    of blocks      7
+    of proofs      tip-7
+    untold         1 message
+    ");
+    let words = "the task queues were looked into, everything was given back to its place\n";
+    assert_eq!(told.stderr, words);
+    assert_eq!(desk.left_in(QUEUE).await as u64, TASKS * 2 + 1);
 }
 
 #[tokio::test]
