@@ -1,6 +1,7 @@
 //! The command line as people and programs meet it: what is typed, what comes back on which stream,
 //! and the exit code.
 
+mod advice;
 mod copies;
 mod desk;
 mod help;
