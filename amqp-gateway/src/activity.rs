@@ -75,6 +75,31 @@ pub struct Activity {
     pub counters: Counters,
     /// No new task is shown to the child.
     pub draining: bool,
+    /// The child would drop its next task (an abort came as it finished one), or it ends by itself:
+    /// it is shown none, and is to be replaced.
+    pub spent: bool,
     /// The last thing that went wrong between child and broker, in words for an operator.
     pub trouble: Option<String>,
+}
+
+impl Counters {
+    /// Both together.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            published: self.published + other.published,
+            delivered: self.delivered + other.delivered,
+            done: self.done + other.done,
+            failed: self.failed + other.failed,
+            retried: self.retried + other.retried,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
+            aborted: self.aborted + other.aborted,
+            given_back: self.given_back + other.given_back,
+            results: self.results + other.results,
+            twins: self.twins + other.twins,
+            aborts_dropped: self.aborts_dropped + other.aborts_dropped,
+            reconnects: self.reconnects + other.reconnects,
+            bytes_from_child: self.bytes_from_child + other.bytes_from_child,
+            bytes_from_broker: self.bytes_from_broker + other.bytes_from_broker,
+        }
+    }
 }

@@ -1,13 +1,31 @@
 //! The gateway as its owner sees it: a port for the child, what the child is doing, and orders.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use crate::activity::Activity;
+use crate::board::{Board, Order};
 use crate::config::Config;
+use crate::dial::Address;
 use crate::error::{Error, Result};
+use crate::handshake;
+use crate::keep::Keeper;
+use crate::link::Link;
+use crate::relay::{Desk, Relay};
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+/// RabbitMQ gives a client as long to introduce itself.
+const GREETING: Duration = Duration::from_secs(10);
+/// Between two tries to accept a connection when the system has no room for it.
+const NO_ROOM: Duration = Duration::from_millis(100);
 
 /// A port for one child. Dropping it ends every connection at once: what the child had in hand goes
 /// back to its queue.
@@ -15,6 +33,16 @@ use crate::error::{Error, Result};
 pub struct Gateway {
     address: SocketAddr,
     activity: watch::Receiver<Activity>,
+    board: Arc<Board>,
+    /// Held: dropping it ends what it serves.
+    _serving: JoinSet<()>,
+}
+
+/// What every connection needs.
+struct Shared {
+    config: Config,
+    addresses: Vec<Address>,
+    board: Arc<Board>,
 }
 
 impl Gateway {
@@ -23,11 +51,16 @@ impl Gateway {
         if config.broker.is_empty() {
             return Err(Error::NoBroker);
         }
+        let addresses = config.broker.iter().cloned().map(Address::new).collect::<Result<_>>()?;
         let failed = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (_, activity) = watch::channel(Activity::default());
-        Ok(Self { address, activity })
+        let (board, activity) = Board::new();
+        let board = Arc::new(board);
+        let shared = Shared { config, addresses, board: Arc::clone(&board) };
+        let mut serving = JoinSet::new();
+        serving.spawn(accept(listener, Arc::new(shared)));
+        Ok(Self { address, activity, board, _serving: serving })
     }
 
     /// Where the child finds its broker: `amqp://` and this address is its whole URI.
@@ -45,16 +78,83 @@ impl Gateway {
     /// Shows the child no further task, gives back those it was not shown, and waits until nothing is
     /// in its hands and its results and acknowledgements are with the broker. Then the child can be
     /// ended. Bound it with a timeout of your own: a task may take an hour.
-    #[expect(clippy::unused_async, reason = "waits for the child's task")]
-    pub async fn drain(&self) {}
+    pub async fn drain(&self) {
+        self.board.set_draining();
+        self.board.order(Order::Drain).await;
+    }
 
     /// Tells that the child has died with its task: each task in its hands counts as failed for this
     /// reason. Returns when the tasks are back in their queues or put aside. A child's connections
-    /// that end with a task in hand are kept for some seconds, to wait for this call.
-    #[expect(clippy::unused_async, reason = "waits for the broker")]
-    pub async fn child_died(&self, _why: &str) {}
+    /// that end with a task in hand are kept for five seconds, to wait for this call.
+    pub async fn child_died(&self, why: &str) {
+        self.board.order(|done| Order::Died(why.to_owned(), done)).await;
+    }
 
     /// Ends every connection in good order. A task still in the child's hands goes back to its queue.
-    #[expect(clippy::unused_async, reason = "waits for the broker")]
-    pub async fn close(self) {}
+    pub async fn close(self) {
+        self.board.order(Order::Close).await;
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let serving = serve(stream, Arc::clone(&shared));
+                    connections.spawn(serving);
+                }
+                // The system is out of file descriptors, or the child was gone already.
+                Err(error) => {
+                    tracing::warn!("a connection of the child could not be accepted: {error}");
+                    sleep(NO_ROOM).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it a task's last frame may wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let (number, orders, _draining) = shared.board.enter();
+    let mut desk = Desk { board: Arc::clone(&shared.board), number, orders };
+    let span = tracing::info_span!("gateway.connection", connection = number);
+    let mut child = Link::new(Box::new(stream));
+    let open = open(&mut child, &shared).instrument(span.clone());
+    match open.await {
+        Ok((broker, tuned)) => {
+            let keeper = Keeper::new(shared.config.kept_in_memory);
+            let session = Session::default();
+            let relay = Relay::new((child, broker), &tuned, session, keeper);
+            relay.run(&mut desk).instrument(span).await;
+        }
+        Err(trouble) => {
+            let words = format!("a connection of the child was refused: {trouble}");
+            span.in_scope(|| tracing::warn!("{words}"));
+            shared.board.trouble(words);
+            handshake::refuse(&mut child, &trouble).await;
+        }
+    }
+    shared.board.leave(number);
+}
+
+async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, handshake::Tuned), Trouble> {
+    let silent = |_| Trouble::Silent(GREETING);
+    let introduction = timeout(GREETING, handshake::greet(child)).await.map_err(silent)??;
+    let config = &shared.config;
+    let broker = handshake::log_in(&shared.addresses, &introduction, config).await?;
+    let agree = async {
+        let tuned = handshake::tune(child, &broker, config).await?;
+        handshake::hear_open(child).await?;
+        Ok::<_, Trouble>(tuned)
+    };
+    let tuned = timeout(GREETING, agree).await.map_err(silent)??;
+    let broker = handshake::enter(broker, &tuned, &config.vhost);
+    let limit = config.connect_timeout;
+    let broker = timeout(limit, broker).await.map_err(|_| Trouble::Silent(limit))??;
+    handshake::welcome(child).await?;
+    Ok((broker, tuned))
 }

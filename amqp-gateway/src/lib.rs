@@ -7,9 +7,19 @@
 //! This library knows AMQP and paladin. It must not know Kubernetes or how a child is started.
 
 mod activity;
+mod board;
 mod config;
+mod dial;
 mod error;
+pub mod frame;
 mod gateway;
+mod handshake;
+mod keep;
+mod link;
+mod relay;
+mod session;
+mod trouble;
+mod wire;
 
 pub use activity::{Activity, Counters, Task};
 pub use config::{Config, QueuePolicy, Rule};

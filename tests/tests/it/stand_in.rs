@@ -73,6 +73,18 @@ impl Program {
     }
 }
 
+/// What a program can be told to talk to: a vhost of a broker, or a gateway before one.
+pub(crate) trait Reached {
+    /// Where it is, with credentials.
+    fn uri(&self) -> String;
+}
+
+impl Reached for Vhost {
+    fn uri(&self) -> String {
+        self.amqp_uri()
+    }
+}
+
 impl Generation {
     /// Its name as part of a test's.
     pub(crate) fn name(&self) -> &'static str {
@@ -87,8 +99,14 @@ impl Generation {
     }
 
     /// A leader that proves a block. `args` stand before `stdio`.
-    pub(crate) fn leader(&self, block: u64, args: &[&str], vhost: &Vhost, home: &Path) -> Program {
-        let mut command = self.command("leader", vhost, home);
+    pub(crate) fn leader(
+        &self,
+        block: u64,
+        args: &[&str],
+        broker: &impl Reached,
+        home: &Path,
+    ) -> Program {
+        let mut command = self.command("leader", broker, home);
         command.args(self.leader).args(args).arg("stdio");
         spawned(command.stdin(File::open(self.witness(block)).unwrap()), home, "leader")
     }
@@ -98,10 +116,10 @@ impl Generation {
         &self,
         number: usize,
         args: &[&str],
-        vhost: &Vhost,
+        broker: &impl Reached,
         home: &Path,
     ) -> Program {
-        let mut command = self.command("worker", vhost, home);
+        let mut command = self.command("worker", broker, home);
         spawned(command.arg("--runtime=amqp").args(args), home, &format!("worker-{number}"))
     }
 
@@ -110,16 +128,16 @@ impl Generation {
         &self,
         ms_per_txn: &str,
         args: &[&str],
-        vhost: &Vhost,
+        broker: &impl Reached,
         home: &Path,
     ) -> [Program; 2] {
         let args = [&["--stand-in-ms-per-txn", ms_per_txn], args].concat();
-        [0, 1].map(|number| self.worker(number, &args, vhost, home))
+        [0, 1].map(|number| self.worker(number, &args, broker, home))
     }
 
-    fn command(&self, program: &str, vhost: &Vhost, home: &Path) -> Command {
+    fn command(&self, program: &str, broker: &impl Reached, home: &Path) -> Command {
         let mut command = Command::new(self.path(program));
-        command.env(self.uri_variable, vhost.amqp_uri()).env("RUST_LOG", "info").current_dir(home);
+        command.env(self.uri_variable, broker.uri()).env("RUST_LOG", "info").current_dir(home);
         command
     }
 

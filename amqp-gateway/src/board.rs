@@ -1,0 +1,137 @@
+//! What all connections of the child are doing, put together for the gateway's owner; and the orders
+//! that reach all of them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::activity::{Activity, Counters};
+
+/// Held by a connection until it has done as told; the owner waits until nobody holds one.
+pub(crate) type Done = mpsc::Sender<Infallible>;
+
+/// What a connection is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
+    /// Show the child no more tasks; done when everything is with the broker.
+    Drain(Done),
+    /// The child has died; done when its tasks are dealt with.
+    Died(String, Done),
+    /// Hang up in good order.
+    Close(Done),
+}
+
+/// What one connection is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Doing {
+    /// Its part of the whole; `connections` is 1 while there is a broker behind it.
+    pub(crate) activity: Activity,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    present: BTreeMap<u64, (Doing, mpsc::UnboundedSender<Order>)>,
+    /// Of connections that have ended.
+    past: Counters,
+    next: u64,
+    draining: bool,
+    trouble: Option<String>,
+}
+
+/// Shared by the gateway and its connections.
+#[derive(Debug)]
+pub(crate) struct Board {
+    inner: Mutex<Inner>,
+    told: watch::Sender<Activity>,
+}
+
+impl Board {
+    pub(crate) fn new() -> (Self, watch::Receiver<Activity>) {
+        let (told, activity) = watch::channel(Activity::default());
+        (Self { inner: Mutex::default(), told }, activity)
+    }
+
+    /// A connection has come: its number, its orders, and whether the gateway is draining.
+    pub(crate) fn enter(&self) -> (u64, mpsc::UnboundedReceiver<Order>, bool) {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let (number, draining) = self.with(|inner| {
+            inner.next += 1;
+            inner.present.insert(inner.next, (Doing::default(), orders));
+            (inner.next, inner.draining)
+        });
+        (number, receiver, draining)
+    }
+
+    /// What a connection is doing now.
+    pub(crate) fn report(&self, number: u64, doing: Doing) {
+        self.with(|inner| {
+            if let Some((old, _)) = inner.present.get_mut(&number) {
+                *old = doing;
+            }
+        });
+    }
+
+    /// A connection has ended.
+    pub(crate) fn leave(&self, number: u64) {
+        self.with(|inner| {
+            if let Some((doing, _)) = inner.present.remove(&number) {
+                inner.past = inner.past.plus(&doing.activity.counters);
+            }
+        });
+    }
+
+    /// Something went wrong, in words for an operator.
+    pub(crate) fn trouble(&self, words: String) {
+        self.with(|inner| inner.trouble = Some(words));
+    }
+
+    /// Tells every connection that is there; waits until all have done as told.
+    pub(crate) async fn order(&self, order: impl Fn(Done) -> Order) {
+        let (done, mut all_done) = mpsc::channel(1);
+        self.with(|inner| {
+            for (_, orders) in inner.present.values() {
+                // A connection that has just ended has nothing left to do.
+                let _ = orders.send(order(done.clone()));
+            }
+        });
+        drop(done);
+        let _ = all_done.recv().await;
+    }
+
+    /// Connections that come later are not shown tasks either.
+    pub(crate) fn set_draining(&self) {
+        self.with(|inner| inner.draining = true);
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = change(&mut inner);
+        let activity = inner.activity();
+        self.told.send_if_modified(|told| {
+            let changed = *told != activity;
+            *told = activity;
+            changed
+        });
+        outcome
+    }
+}
+
+impl Inner {
+    fn activity(&self) -> Activity {
+        let mut whole = Activity { counters: self.past, ..Activity::default() };
+        for (Doing { activity }, _) in self.present.values() {
+            whole.connections += activity.connections;
+            whole.consuming.extend(activity.consuming.iter().cloned());
+            whole.in_hand.extend(activity.in_hand.iter().cloned());
+            whole.awaited.extend(activity.awaited.iter().cloned());
+            whole.counters = whole.counters.plus(&activity.counters);
+            whole.spent |= activity.spent;
+        }
+        whole.in_hand.sort_by_key(|task| task.since);
+        whole.draining = self.draining;
+        whole.trouble.clone_from(&self.trouble);
+        whole
+    }
+}

@@ -1,0 +1,386 @@
+//! One connection of the child and the one to the broker behind it: two sockets, bounded queues,
+//! heartbeats on each side for itself, whole frames only.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amq_protocol::protocol::connection;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::board::{Board, Doing, Done, Order};
+use crate::frame::Frame;
+use crate::handshake::{self, Tuned};
+use crate::keep::Keeper;
+use crate::link::{Inlet, Link, Outlet};
+use crate::session::{Effect, Session};
+use crate::trouble::Trouble;
+use crate::wire;
+
+/// One side is not read while so many bytes wait to be written to the other: a frame of RabbitMQ's
+/// stock size.
+const HIGH_WATER: usize = 128 << 10;
+/// Heartbeats are looked after and patience is measured this often.
+const TICK: Duration = Duration::from_millis(250);
+/// A child whose connection ended in mid-task is about to be reaped by our owner, who then says why.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+/// The broker says goodbye at once, unless it is in trouble itself.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How a relay came to its end.
+enum End {
+    /// The child has gone, or nothing is left to do for it.
+    Child,
+    /// Either side closed the connection in good order.
+    Closed,
+    /// The broker was lost, or does not speak AMQP any more.
+    Broker(Trouble),
+    /// The child does not speak AMQP any more.
+    Nonsense(Trouble),
+}
+
+/// What waits for the outlet to the broker.
+enum Piece {
+    Bytes(Bytes),
+    /// The kept body of a task, from this part on, for this channel.
+    Kept(u64, usize, u16),
+}
+
+/// When frames last went over one side.
+struct Pulse {
+    interval: Duration,
+    heard: Instant,
+    spoke: Instant,
+}
+
+/// One connection of the child and the one to the broker behind it.
+pub(crate) struct Relay {
+    child: Link,
+    broker: Link,
+    session: Session,
+    keeper: Keeper,
+    pieces: VecDeque<Piece>,
+    pulses: (Pulse, Pulse),
+    /// Since when the child's side has ended.
+    orphaned: Option<Instant>,
+    /// Of what the child has died, and since when we know.
+    died: Option<(String, Instant)>,
+    waiting: Vec<Done>,
+    drained: bool,
+}
+
+/// Where a relay reports to and takes orders from.
+pub(crate) struct Desk {
+    pub(crate) board: Arc<Board>,
+    pub(crate) number: u64,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+}
+
+impl Relay {
+    pub(crate) fn new(
+        (mut child, mut broker): (Link, Link),
+        tuned: &Tuned,
+        session: Session,
+        keeper: Keeper,
+    ) -> Self {
+        child.inlet.reader.set_frame_max(tuned.frame_max);
+        broker.inlet.reader.set_frame_max(tuned.frame_max);
+        let pulses = (Pulse::new(tuned.child_heartbeat), Pulse::new(tuned.broker_heartbeat));
+        Self {
+            child,
+            broker,
+            session,
+            keeper,
+            pieces: VecDeque::new(),
+            pulses,
+            orphaned: None,
+            died: None,
+            waiting: Vec::new(),
+            drained: false,
+        }
+    }
+
+    /// Relays until either side ends.
+    pub(crate) async fn run(mut self, desk: &mut Desk) {
+        let end = self.relay(desk).await;
+        match end {
+            End::Closed => self.flush().await,
+            End::Child => self.say_goodbye().await,
+            End::Nonsense(trouble) => {
+                desk.board.trouble(format!("the child was cut off: {trouble}"));
+                handshake::refuse(&mut self.child, &trouble).await;
+                self.say_goodbye().await;
+            }
+            End::Broker(trouble) => {
+                let words = format!("the connection to the broker was lost: {trouble}");
+                tracing::warn!(connection = desk.number, "{words}");
+                desk.board.trouble(words);
+                handshake::refuse(&mut self.child, &trouble).await;
+            }
+        }
+    }
+
+    async fn relay(&mut self, desk: &mut Desk) -> End {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if let Err(error) = self.refill() {
+                return End::Broker(error.into());
+            }
+            if let Some(end) = self.step(desk, &mut ticks).await {
+                return end;
+            }
+            desk.board.report(desk.number, self.doing());
+            if self.is_over() {
+                return End::Child;
+            }
+        }
+    }
+
+    /// Waits for one thing to happen and does what follows from it.
+    async fn step(&mut self, desk: &mut Desk, ticks: &mut tokio::time::Interval) -> Option<End> {
+        let to_broker = self.pieces.is_empty() && self.broker.outlet.waiting() < HIGH_WATER;
+        let to_child = self.child.outlet.waiting() < HIGH_WATER;
+        let there = self.orphaned.is_none();
+        let (child, broker) = (&mut self.child, &mut self.broker);
+        tokio::select! {
+            read = child.inlet.fill(), if there && to_broker => self.child_came(&read),
+            read = broker.inlet.fill(), if to_child || !there => self.broker_came(read),
+            wrote = child.outlet.write_some(), if there && child.outlet.is_busy() => {
+                self.pulses.0.spoke = Instant::now();
+                wrote.err().and_then(|_| self.child_left())
+            }
+            wrote = broker.outlet.write_some(), if broker.outlet.is_busy() => {
+                self.pulses.1.spoke = Instant::now();
+                wrote.err().map(|error| End::Broker(error.into()))
+            }
+            _ = ticks.tick() => self.ticked(),
+            Some(order) = desk.orders.recv() => self.ordered(order),
+        }
+    }
+
+    fn child_came(&mut self, read: &io::Result<usize>) -> Option<End> {
+        if !matches!(read, Ok(1..)) {
+            return self.child_left();
+        }
+        self.pulses.0.heard = Instant::now();
+        loop {
+            let frame = match self.child.inlet.reader.frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return None,
+                Err(refusal) => return Some(End::Nonsense(refusal.into())),
+            };
+            let closed = is_close_ok(&frame);
+            let mut effects = Vec::new();
+            if frame != Frame::heartbeat() && !self.drained {
+                self.session.child_sent(frame, Instant::now().into_std(), &mut effects);
+            }
+            if let Some(end) = self.apply(effects).or(closed.then_some(End::Closed)) {
+                return Some(end);
+            }
+        }
+    }
+
+    fn broker_came(&mut self, read: io::Result<usize>) -> Option<End> {
+        match read {
+            Ok(0) => return Some(End::Broker(Trouble::Ended)),
+            Ok(_) => self.pulses.1.heard = Instant::now(),
+            Err(error) => return Some(End::Broker(error.into())),
+        }
+        loop {
+            let frame = match self.broker.inlet.reader.frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return None,
+                Err(refusal) => return Some(End::Broker(refusal.into())),
+            };
+            let closed = is_close_ok(&frame);
+            let mut effects = Vec::new();
+            if frame != Frame::heartbeat() {
+                self.session.broker_sent(frame, Instant::now().into_std(), &mut effects);
+            }
+            if let Some(end) = self.apply(effects).or(closed.then_some(End::Closed)) {
+                return Some(end);
+            }
+        }
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) -> Option<End> {
+        for effect in effects {
+            match effect {
+                Effect::ToChild(frame) => self.child.outlet.push(frame.into_bytes()),
+                Effect::ToBroker(frame) => self.pieces.push_back(Piece::Bytes(frame.into_bytes())),
+                Effect::Keep(task, frame) => {
+                    if let Err(error) = self.keeper.keep(task, frame.into_payload()) {
+                        return Some(End::Broker(error.into()));
+                    }
+                }
+                Effect::Replay(task, channel) => {
+                    self.pieces.push_back(Piece::Kept(task, 0, channel));
+                }
+                Effect::Forget(task) => self.keeper.forget(task),
+                Effect::Drained => {
+                    self.drained = true;
+                    self.waiting.clear();
+                }
+            }
+        }
+        self.refill().err().map(|error| End::Broker(error.into()))
+    }
+
+    /// Gives the outlet to the broker what it has room for.
+    fn refill(&mut self) -> io::Result<()> {
+        while self.broker.outlet.waiting() < HIGH_WATER {
+            let Some(piece) = self.pieces.pop_front() else { break };
+            match piece {
+                Piece::Bytes(bytes) => self.broker.outlet.push(bytes),
+                Piece::Kept(task, index, channel) => {
+                    let Some(part) = self.keeper.part(task, index)? else { continue };
+                    // It was a frame's payload, so its length is what a frame can say.
+                    let length = u32::try_from(part.len()).map_err(io::Error::other)?;
+                    let [head, end] = Frame::body_around(channel, length);
+                    for bytes in [head, part, end] {
+                        self.broker.outlet.push(bytes);
+                    }
+                    self.pieces.push_front(Piece::Kept(task, index + 1, channel));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ticked(&mut self) -> Option<End> {
+        let mut effects = Vec::new();
+        self.session.tick(Instant::now().into_std(), &mut effects);
+        if let Some(end) = self.apply(effects).or_else(|| self.bury()) {
+            return Some(end);
+        }
+        if self.pulses.0.wants_beat() && !self.child.outlet.is_busy() {
+            self.child.outlet.push(Frame::heartbeat().into_bytes());
+        }
+        if self.pulses.1.wants_beat() && !self.broker.outlet.is_busy() {
+            self.broker.outlet.push(Frame::heartbeat().into_bytes());
+        }
+        let silent = self.pulses.1.is_silent();
+        silent.then(|| End::Broker(Trouble::Silent(self.pulses.1.interval * 2)))
+    }
+
+    fn ordered(&mut self, order: Order) -> Option<End> {
+        let mut effects = Vec::new();
+        let done = match order {
+            Order::Close(done) => {
+                self.waiting.push(done);
+                return Some(End::Child);
+            }
+            Order::Drain(done) => {
+                self.session.drain(&mut effects);
+                done
+            }
+            Order::Died(why, done) => {
+                self.died = Some((why, Instant::now()));
+                done
+            }
+        };
+        self.waiting.push(done);
+        self.apply(effects).or_else(|| self.bury())
+    }
+
+    fn child_left(&mut self) -> Option<End> {
+        self.orphaned.get_or_insert_with(Instant::now);
+        self.bury()
+    }
+
+    /// Deals with a dead child's tasks once its last words have been read.
+    fn bury(&mut self) -> Option<End> {
+        let overdue = |since: &Instant| since.elapsed() >= ORPHAN_PATIENCE;
+        let ready = |(_, since): &mut (String, Instant)| self.orphaned.is_some() || overdue(since);
+        let (why, _) = self.died.take_if(ready)?;
+        self.orphaned = Some(Instant::now());
+        let mut effects = Vec::new();
+        self.session.child_died(&why, Instant::now().into_std(), &mut effects);
+        self.apply(effects)
+    }
+
+    /// True if the child has gone and nothing of it is left to deal with.
+    fn is_over(&self) -> bool {
+        let patience = self.orphaned.map(|since| since.elapsed() >= ORPHAN_PATIENCE);
+        patience.is_some_and(|over| over || self.session.is_settled())
+    }
+
+    fn doing(&self) -> Doing {
+        let mut activity = self.session.activity();
+        activity.connections = usize::from(!self.drained);
+        activity.counters.bytes_from_child = self.child.inlet.bytes;
+        activity.counters.bytes_from_broker = self.broker.inlet.bytes;
+        Doing { activity }
+    }
+
+    /// Both sides hear what is left to be said.
+    async fn flush(&mut self) {
+        let both =
+            async { tokio::join!(self.child.outlet.write_all(), self.broker.outlet.write_all()) };
+        // Who does not listen any more does not hear it.
+        let _ = timeout(GOODBYE, both).await;
+        tokio::join!(self.child.outlet.shut(), self.broker.outlet.shut());
+    }
+
+    /// The broker hears everything that the child said last, and that it has gone.
+    async fn say_goodbye(&mut self) {
+        let words = async {
+            while !self.pieces.is_empty() {
+                self.refill()?;
+                exchange(&mut self.broker.inlet, &mut self.broker.outlet).await?;
+            }
+            self.broker.say(&wire::connection_close(200, "the child has gone")).await?;
+            loop {
+                let frame = self.broker.frame().await?;
+                if is_close_ok(&frame) {
+                    return Ok::<_, Trouble>(());
+                }
+            }
+        };
+        // A broker that does not answer will notice the end of the connection.
+        let _ = timeout(GOODBYE, words).await;
+        tokio::join!(self.child.outlet.shut(), self.broker.outlet.shut());
+    }
+}
+
+/// Writes while what comes in is thrown away: a broker that cannot send does not read either.
+async fn exchange(inlet: &mut Inlet, outlet: &mut Outlet) -> Result<(), Trouble> {
+    while outlet.is_busy() {
+        tokio::select! {
+            wrote = outlet.write_some() => wrote?,
+            read = inlet.fill() => {
+                if read? == 0 {
+                    return Err(Trouble::Ended);
+                }
+                while inlet.reader.frame()?.is_some() {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The last word on a connection.
+fn is_close_ok(frame: &Frame) -> bool {
+    let close_ok = connection::CloseOk {};
+    let id = (close_ok.get_amqp_class_id(), close_ok.get_amqp_method_id());
+    frame.channel() == 0 && frame.method() == Some(id)
+}
+
+impl Pulse {
+    fn new(seconds: u16) -> Self {
+        let now = Instant::now();
+        Self { interval: Duration::from_secs(seconds.into()), heard: now, spoke: now }
+    }
+
+    fn wants_beat(&self) -> bool {
+        !self.interval.is_zero() && self.spoke.elapsed() >= self.interval / 2
+    }
+
+    fn is_silent(&self) -> bool {
+        !self.interval.is_zero() && self.heard.elapsed() >= self.interval * 2
+    }
+}

@@ -1,0 +1,55 @@
+//! What goes wrong on a connection: between child and gateway, or gateway and broker.
+
+use std::time::Duration;
+
+use amqp_admin::Endpoint;
+use thiserror::Error;
+
+use crate::frame::Refusal;
+
+/// Why a connection ended, or could not begin. No message holds a secret.
+#[derive(Debug, Error)]
+pub(crate) enum Trouble {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the connection was closed in the middle of things")]
+    Ended,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("an unexpected method came: class {0}, method {1}")]
+    Unexpected(u16, u16),
+    #[error("a frame cannot be read")]
+    Unreadable,
+    #[error("{text} ({code})")]
+    Closed { code: u16, text: String },
+    #[error("nothing came within {0:?}")]
+    Silent(Duration),
+    #[error("the server's name in its address cannot be one of a certificate")]
+    ServerName,
+    #[error("{}", told(.0))]
+    NoBroker(Vec<(Endpoint, Trouble)>),
+}
+
+impl Trouble {
+    /// The reply code that tells a client of this (section 1.4.1 of the specification).
+    pub(crate) fn reply_code(&self) -> u16 {
+        match self {
+            Self::Closed { code, .. } => *code,
+            Self::Refused(_) => 501,
+            Self::Unexpected(..) => 503,
+            Self::Unreadable => 502,
+            Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName => 320,
+            Self::NoBroker(tried) => tried.last().map_or(320, |(_, trouble)| trouble.reply_code()),
+        }
+    }
+}
+
+fn told(tried: &[(Endpoint, Trouble)]) -> String {
+    let words = tried.iter().map(|(endpoint, trouble)| {
+        let url = endpoint.url();
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port());
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("no connection to {}://{host}{port}: {trouble}", url.scheme())
+    });
+    words.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,101 @@
+//! PURE: methods and content headers ↔ frames. How `amq-protocol` codes them stays here.
+
+pub(crate) use amq_protocol::frame::AMQPContentHeader as ContentHeader;
+use amq_protocol::frame::WriteContext;
+use amq_protocol::frame::parsing::parse_content_header;
+pub(crate) use amq_protocol::protocol::AMQPClass as Method;
+use amq_protocol::protocol::basic::gen_properties;
+use amq_protocol::protocol::{channel, connection, gen_class, parse_class};
+use amq_protocol::types::ShortString;
+use bytes::BufMut;
+
+use crate::frame::{Frame, Kind};
+
+/// Longest text that a short string holds.
+const SHORT_STRING: usize = 255;
+
+/// The method in a frame; `None` if it holds none that can be read to its last byte.
+pub(crate) fn method(frame: &Frame) -> Option<Method> {
+    if frame.kind() != Kind::Method {
+        return None;
+    }
+    match parse_class(frame.payload()) {
+        Ok(([], method)) => Some(method),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The content header in a frame; `None` if it holds none that can be read to its last byte.
+pub(crate) fn content_header(frame: &Frame) -> Option<ContentHeader> {
+    if frame.kind() != Kind::Header {
+        return None;
+    }
+    match parse_content_header(frame.payload()) {
+        Ok(([], header)) => Some(header),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// A frame with a method.
+pub(crate) fn method_frame(channel: u16, method: &Method) -> Option<Frame> {
+    let context = WriteContext::from(Vec::new());
+    let (payload, _) = gen_class(method)(context).ok()?.into_inner();
+    Frame::new(Kind::Method, channel, &payload)
+}
+
+/// A frame with a content header.
+pub(crate) fn header_frame(channel: u16, header: &ContentHeader) -> Option<Frame> {
+    let mut start = Vec::with_capacity(256);
+    start.put_u16(header.class_id);
+    start.put_u16(0);
+    start.put_u64(header.body_size);
+    let properties = gen_properties(&header.properties);
+    let (payload, _) = cookie_factory::r#gen(properties, start).ok()?;
+    Frame::new(Kind::Header, channel, &payload)
+}
+
+/// A text that fits a short string: cut where it does not.
+pub(crate) fn short(text: &str) -> ShortString {
+    let end = (0..=text.len().min(SHORT_STRING)).rev().find(|&end| text.is_char_boundary(end));
+    ShortString::try_new(text.get(..end.unwrap_or_default()).unwrap_or_default())
+        .unwrap_or_default()
+}
+
+/// Ends a connection with a reason.
+pub(crate) fn connection_close(code: u16, text: &str) -> Method {
+    let (reply_text, class_id, method_id) = (short(text), 0, 0);
+    let close = connection::Close { reply_code: code, reply_text, class_id, method_id };
+    Method::Connection(connection::AMQPMethod::Close(close))
+}
+
+/// Ends a channel in good order.
+pub(crate) fn channel_close() -> Method {
+    let (reply_text, class_id, method_id) = (short("drained"), 0, 0);
+    let close = channel::Close { reply_code: 200, reply_text, class_id, method_id };
+    Method::Channel(channel::AMQPMethod::Close(close))
+}
+
+#[cfg(test)]
+mod tests {
+    use amq_protocol::protocol::BasicProperties;
+
+    use super::*;
+
+    #[test]
+    fn a_method_and_a_header_are_read_as_they_were_written() {
+        let close = connection_close(320, &"é".repeat(200));
+        let frame = method_frame(0, &close).unwrap();
+        assert_eq!(method(&frame), Some(close));
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        let header = ContentHeader { class_id: 60, body_size: 1 << 40, properties };
+        let frame = header_frame(7, &header).unwrap();
+        assert_eq!(content_header(&frame), Some(header));
+        assert_eq!(method(&frame), None);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_between_characters() {
+        assert_eq!(short(&"é".repeat(200)).as_str().len(), 254);
+        assert_eq!(short("all").as_str(), "all");
+    }
+}
