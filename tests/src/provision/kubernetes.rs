@@ -18,7 +18,7 @@ use crate::poll;
 use crate::process::{Process, tail};
 use crate::rabbitmq::guard::Guard;
 
-/// Eight minutes on two cores; a slow and busy machine has an hour.
+/// Eight minutes on two idle cores; a slow and busy machine has an hour.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
 /// What SIGKILL leaves to do is the kernel's part.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ pub fn ensure_programs(say: Say<'_>, give_up: &AtomicBool) -> anyhow::Result<Pro
     }
     say(
         "etcd, kube-apiserver, kubectl and KWOK are built with Go: tests of `kubectl zero` run against a real Kubernetes \
-         API server. It takes some eight minutes on two cores, the first time only, and some 3 GB of Go's build cache.",
+         API server. It takes eight to twenty minutes on two cores, the first time only, and some 3 GB of Go's build cache.",
     );
     fs::create_dir_all(&cache).with_context(|| format!("make {}", cache.display()))?;
     let _lock = lock(&cache, say, give_up)?;

@@ -92,7 +92,7 @@ fn a_pods_port_leads_to_a_local_server_also_after_a_change() {
     }
 }
 
-/// WebSockets with the subprotocol `v4.channel.k8s.io`, as `kubectl zero` uses them; kubectl speaks SPDY inside them.
+/// By the subprotocol `v4.channel.k8s.io`; kubectl itself tunnels SPDY through its WebSocket.
 #[tokio::test]
 async fn a_pods_port_is_reached_as_kubectl_zero_does() {
     let test = "a_pods_port_is_reached_as_kubectl_zero_does";
