@@ -174,6 +174,34 @@ pub fn result_queue_of_prefix(prefix: &[u8]) -> Option<QueueName> {
     Some(key.queue)
 }
 
+/// What the first bytes of a task say, before the rest of it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Where the leader waits for the result.
+    pub result_queue: QueueName,
+    /// Who can take it.
+    pub generation: Generation,
+    /// What wrote it.
+    pub serializer: Serializer,
+    /// What is to be done, if the bytes reach so far.
+    pub operation: Option<Operation>,
+}
+
+/// Reads the first bytes of a task, [`PREFIX_BYTES`] or more. Says less than [`task`], for it cannot
+/// know whether the rest is a task's.
+#[must_use]
+pub fn head_of_prefix(prefix: &[u8]) -> Option<Head> {
+    postcard::head_of(prefix).or_else(|| cbor::head_of(prefix))
+}
+
+/// The worker's words about the task that failed, from the first bytes of a result: as many of the
+/// words as are among them. `None`: it is no failure.
+#[must_use]
+pub fn failure_of_prefix(prefix: &[u8]) -> Option<String> {
+    let words = postcard::failure_of(prefix).or_else(|| cbor::failure_of(prefix))?;
+    Some(String::from_utf8_lossy(words).into_owned())
+}
+
 /// What paladin calls a routing key: the name of a job's result queue.
 struct JobKey {
     queue: QueueName,
@@ -374,6 +402,31 @@ mod tests {
             for byte in [0, 0xf6, 0xff] {
                 assert!(!is_read(&name, &[&body[..], &[byte]].concat()), "{name} and {byte}");
             }
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_task_say_what_it_is() {
+        for (name, body) in fixtures() {
+            let Some(task) = task(&body) else { continue };
+            let head = Head {
+                result_queue: task.result_queue,
+                generation: task.generation,
+                serializer: task.serializer,
+                operation: Some(task.operation),
+            };
+            assert_eq!(head_of_prefix(&body[..body.len().min(4000)]), Some(head), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_result_tell_a_failure() {
+        for (name, body) in fixtures() {
+            let Some(result) = result(&body) else { continue };
+            let words = result.outcome.err();
+            assert_eq!(failure_of_prefix(&body).as_deref(), words, "{name}");
+            let begun = failure_of_prefix(&body[..body.len().min(12)]);
+            assert_eq!(begun.is_some(), words.is_some(), "{name}");
         }
     }
 

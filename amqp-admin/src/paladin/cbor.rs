@@ -12,7 +12,7 @@
 
 use super::{ABORT_ALL, block};
 use super::{
-    Command, Generation, JobKey, Metadata, Operation, Scope, Serializer, Task, TaskResult,
+    Command, Generation, Head, JobKey, Metadata, Operation, Scope, Serializer, Task, TaskResult,
 };
 
 /// Metadata and output of what has none.
@@ -55,6 +55,32 @@ pub(super) fn task_key(rest: &mut &[u8]) -> Option<JobKey> {
         (Major::Bytes, length) => JobKey::of_uuid(take(rest, length)?),
         (Major::Unsigned | Major::Map, _) => None,
     }
+}
+
+/// What a task begins with; its operation may lie behind the prefix.
+pub(super) fn head_of(mut prefix: &[u8]) -> Option<Head> {
+    let rest = &mut prefix;
+    let JobKey { queue, generation } = task_key(rest)?;
+    let operation = field(rest, "metadata").and_then(|_| field(rest, "op"));
+    let id = operation.and_then(|_| word(rest, "operation_id")).and_then(|()| number(rest));
+    let id = id.and_then(|id| u8::try_from(id).ok());
+    Some(Head {
+        result_queue: queue,
+        generation,
+        serializer: Serializer::Cbor,
+        operation: id.map(|id| Operation::of(generation, id)),
+    })
+}
+
+/// The words of a failure, as far as they have come.
+pub(super) fn failure_of(mut prefix: &[u8]) -> Option<&[u8]> {
+    let rest = &mut prefix;
+    map(rest, 1)?;
+    if text(rest)? != b"Err" {
+        return None;
+    }
+    let length = usize::try_from(headed(rest, Major::Text)?).ok()?;
+    rest.get(..length.min(rest.len()))
 }
 
 pub(super) fn result(mut body: &[u8]) -> Option<TaskResult<'_>> {

@@ -11,7 +11,7 @@
 
 use super::{ABORT_ALL, block};
 use super::{
-    Command, Generation, JobKey, Metadata, Operation, Scope, Serializer, Task, TaskResult,
+    Command, Generation, Head, JobKey, Metadata, Operation, Scope, Serializer, Task, TaskResult,
 };
 
 /// The serializer that a task names is the one that wrote it: both come from one setting.
@@ -38,6 +38,30 @@ pub(super) fn task(mut body: &[u8]) -> Option<Task> {
 pub(super) fn task_key(rest: &mut &[u8]) -> Option<JobKey> {
     let key = bytes(rest)?;
     JobKey::of_text(key).or_else(|| JobKey::of_uuid(key))
+}
+
+/// What a task begins with; its operation may lie behind the prefix.
+pub(super) fn head_of(mut prefix: &[u8]) -> Option<Head> {
+    let rest = &mut prefix;
+    let JobKey { queue, generation } = task_key(rest)?;
+    let operation = bytes(rest).and_then(|_| bytes(rest));
+    let id = operation.and_then(|_| rest.split_off_first());
+    Some(Head {
+        result_queue: queue,
+        generation,
+        serializer: Serializer::Postcard,
+        operation: id.map(|id| Operation::of(generation, *id)),
+    })
+}
+
+/// The words of a failure, as far as they have come.
+pub(super) fn failure_of(mut prefix: &[u8]) -> Option<&[u8]> {
+    let rest = &mut prefix;
+    if *rest.split_off_first()? != 1 {
+        return None;
+    }
+    let length = usize::try_from(varint(rest)?).ok()?;
+    rest.get(..length.min(rest.len()))
 }
 
 pub(super) fn result(mut body: &[u8]) -> Option<TaskResult<'_>> {
