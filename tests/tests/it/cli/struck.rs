@@ -8,17 +8,15 @@ use amqp_admin::{BackupReader, Restorable};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::access::segment;
 use tests::amqp::Amqp;
 use tests::harness::{self, Vhost};
-use tests::poll;
 use tests::zero::{Answer, Zero};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
 use super::desk::LIMIT;
 use super::tasks::{OTHER, Proof, QUEUE, WANTED, confirmed, take};
-use crate::queues::crowd::Numbers;
+use crate::queues::crowd::{Numbers, settled};
 
 /// Tasks in the queue: enough for some to be acknowledged half-way, which is done for 256 at a time.
 const SIZE: u64 = 560;
@@ -66,7 +64,9 @@ impl Lane {
         let started = Instant::now();
         let (answer, struck) = ended(&zero, &args, blow).await;
         let took = started.elapsed();
-        self.settled().await;
+        // A lock that is there still would refuse the next removal.
+        let unlocked = |queues: &[Value]| queues.iter().all(|queue| queue["name"] == QUEUE);
+        settled(self.vhost.access(), self.vhost.name(), unlocked).await;
         let queue = take(&self.amqp, QUEUE).await;
         let queue: Vec<_> = queue.iter().map(|body| self.number(body)).collect();
         let backup = self.backup(&folder);
@@ -81,24 +81,6 @@ impl Lane {
             proof.publish(&self.amqp, QUEUE, body).await;
         }
         confirmed(&self.amqp).await;
-    }
-
-    /// Waits until the broker has taken back everything that was in our hands, seen twice.
-    async fn settled(&self) {
-        let vhost = segment(self.vhost.name());
-        let path = format!("/api/queues/{vhost}?disable_stats=true&enable_queue_totals=true");
-        let mut before = None;
-        let looked = poll::until("the broker to take everything back", LIMIT, async || {
-            let told = self.vhost.access().management().get(&path).map_err(|e| e.to_string())?;
-            let queues = told.as_array().unwrap();
-            let back = queues.iter().all(|queue| queue["messages_unacknowledged"] == 0);
-            let locked = queues.iter().any(|queue| queue["name"] != QUEUE);
-            let ready = queues.iter().find(|queue| queue["name"] == QUEUE);
-            let ready = ready.and_then(|queue| queue["messages_ready"].as_u64());
-            let same = before.replace(ready) == Some(ready);
-            if back && same && !locked { Ok(()) } else { Err(told.to_string()) }
-        });
-        looked.await.unwrap();
     }
 
     fn number(&self, body: &[u8]) -> usize {

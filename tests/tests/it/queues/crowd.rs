@@ -259,21 +259,23 @@ pub(super) fn new_backup(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("backup.zero")
 }
 
-/// Waits until the broker has taken back everything that was in our hands.
-pub(super) async fn settled(access: &Access, vhost: &str) {
+/// Waits until the broker has taken back everything that was in our hands, as it says twice, and
+/// until its queues are otherwise as they should be.
+pub(crate) async fn settled(access: &Access, vhost: &str, as_they_should: fn(&[Value]) -> bool) {
     let path = format!(
         "/api/queues/{}?disable_stats=true&enable_queue_totals=true",
         tests::access::segment(vhost)
     );
+    let mut before = None;
     poll::until("the broker to take everything back", Duration::from_secs(30), async || {
-        let queues = access.management().get(&path).map_err(|error| error.to_string())?;
-        let unacked: Vec<&Value> = queues
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|queue| &queue["messages_unacknowledged"])
-            .collect();
-        if unacked.iter().all(|unacked| **unacked == 0) { Ok(()) } else { Err(queues.to_string()) }
+        let told = access.management().get(&path).map_err(|error| error.to_string())?;
+        let queues = told.as_array().unwrap();
+        let back = queues.iter().all(|queue| queue["messages_unacknowledged"] == 0);
+        let ready: Vec<Value> =
+            queues.iter().map(|queue| queue["messages_ready"].clone()).collect();
+        let same = before.as_ref() == Some(&ready);
+        before = Some(ready);
+        if back && same && as_they_should(queues) { Ok(()) } else { Err(told.to_string()) }
     })
     .await
     .unwrap();

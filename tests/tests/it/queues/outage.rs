@@ -75,7 +75,7 @@ async fn case(
     // A client that is cut off in the middle of a message notices by the time that passes.
     let limit = Duration::from_millis(if cut.is_some() { 700 } else { 10_000 });
     let report = carry_out_within(limit, &plan, &endpoint, &path, |_| ()).await;
-    settled(vhost.access(), vhost.name()).await;
+    settled(vhost.access(), vhost.name(), |_| true).await;
     let queue = crowd.leave(amqp, QUEUE).await;
     let (backup, closed) = crowd.in_backup(&path);
     (report, Left { queue, backup, closed }, proxy)
