@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use amqp_admin::Tls;
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::Api;
 use kube::api::ListParams;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,7 +41,8 @@ type Trouble = Arc<Mutex<Option<String>>>;
 /// One port of one pod, and how it is spoken to.
 #[derive(Clone)]
 struct Target {
-    pods: Api<Pod>,
+    cluster: Cluster,
+    namespace: String,
     pod: String,
     port: u16,
     far_end: FarEnd,
@@ -70,7 +70,8 @@ impl Forward {
         let listed = cluster.ask(asked, pods.list(&ListParams::default())).await?;
         let (pod, port) = ready_pod(&service, &listed.items, port)?;
         let far_end = tls.map_or(Ok(FarEnd::Plain), |tls| FarEnd::tls(host, tls))?;
-        Self::listen(Target { pods, pod, port, far_end }).await.map(Some)
+        let (cluster, namespace) = (cluster.clone(), namespace.to_owned());
+        Self::listen(Target { cluster, namespace, pod, port, far_end }).await.map(Some)
     }
 
     async fn listen(target: Target) -> Result<Self> {
@@ -109,7 +110,11 @@ async fn serve(listener: TcpListener, target: Target, trouble: Trouble) {
 
 impl Target {
     async fn relay(&self, ours: TcpStream) -> Result<()> {
-        let mut forwarder = self.pods.portforward(&self.pod, &[self.port]).await?;
+        let namespace = self.namespace.as_str();
+        let asked = Asked { verb: "create", resource: "pods/portforward", namespace };
+        let pods = self.cluster.api::<Pod>(namespace);
+        let ports = [self.port];
+        let mut forwarder = self.cluster.ask(asked, pods.portforward(&self.pod, &ports)).await?;
         let (stream, failed) = (forwarder.take_stream(self.port), forwarder.take_error(self.port));
         let (Some(stream), Some(failed)) = (stream, failed) else {
             bail!("the API server opened no stream");
