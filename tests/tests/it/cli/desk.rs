@@ -206,8 +206,9 @@ impl Desk {
 }
 
 /// What differs from run to run, from machine to machine, from broker to broker.
-const PATTERNS: [(&str, &str); 9] = [
+const PATTERNS: [(&str, &str); 11] = [
     (r"127\.0\.0\.1:\d+", "[address]"),
+    (r"rabbitmq-0:\d+", "rabbitmq-0:[port]"),
     (r"\d{8}T\d{6}Z", "[time]"),
     (r"at byte \d+", "at byte [number]"),
     (r"RabbitMQ \S+ · \S+", "RabbitMQ [version] · [cluster]"),
@@ -215,5 +216,6 @@ const PATTERNS: [(&str, &str); 9] = [
     (r"at most \d+\.\d s old", "at most [time] old"),
     (r#"\{"error".*?\}"#, "[the broker's words]"),
     (r"(ACCESS_REFUSED|NOT_ALLOWED|NOT_FOUND|RESOURCE_LOCKED)[^;\n]*", "$1 [the broker's words]"),
+    (r"error sending request: [^;\n]*", "[the connection's end]"),
     (r"(?i)connection refused \(os error \d+\)", "[connection refused]"),
 ];
