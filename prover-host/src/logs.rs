@@ -12,7 +12,7 @@ mod took;
 
 pub use event::{Circuits, Event, Phase, TABLES, What, read};
 pub use id::Id;
-pub use pieces::{LONGEST, Pieces};
+pub use pieces::{LONGEST, Piece, Pieces};
 pub use render::Format;
 
 #[cfg(test)]

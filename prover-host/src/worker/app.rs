@@ -1,0 +1,252 @@
+//! The composition root: reads the world, builds the parts, runs one of the acts.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use amqp_admin::{Addresses, Endpoint, VhostName, chain};
+use amqp_gateway::{Config, Gateway};
+use anyhow::{Context as _, Result, anyhow, bail};
+use prometheus_client::registry::Registry;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::supervisor::{Options, Supervisor};
+use super::{init, waiting};
+use crate::args::{Act, BrokerArgs, Cli, LogFormat, QueuePolicy, TellingArgs};
+use crate::books::Books;
+use crate::cgroup::Cgroup;
+use crate::child::become_child;
+use crate::circuits::Circuits;
+use crate::cleaning::{Cleaned, Secrets, clean};
+use crate::configuration::Configuration;
+use crate::logs::Format;
+use crate::reaper::Reaper;
+use crate::restarts::Policy;
+use crate::signals::Signals;
+use crate::telemetry::{Export, PREFIX};
+use crate::{http, watching};
+
+/// Where a worker looks for its broker by itself, newest first.
+const WORKERS_OWN: [&str; 2] = ["PALADIN_AMQP_URI", "AMQP_URI"];
+/// Our own lines, unless `ZERO_WORKER_LOG` says otherwise.
+const LOG_FILTER: &str = "info";
+
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked; no task was in hand.
+    Done,
+    /// As asked, and a task went back to its queue.
+    Interrupted,
+    /// What was to be a child did not become it.
+    NotStarted,
+}
+
+/// Runs what the command line says.
+pub async fn run(cli: Cli) -> Result<Outcome> {
+    match cli.act {
+        Some(Act::BecomeChild { parent, ref command }) => {
+            let error = become_child(parent, command);
+            let name = command.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: cannot start `{name}`: {error}; is it in the image, on the PATH, and executable?"
+            );
+            Ok(Outcome::NotStarted)
+        }
+        Some(Act::InitCircuits { adopt, ref command }) => {
+            start_logging(cli.telling.log_format)?;
+            let folder = cli.circuits.circuits_dir.clone();
+            let folder =
+                folder.context("init-circuits needs --circuits-dir: the folder to fill")?;
+            let options = init::Options {
+                circuits: Circuits::at(folder)?,
+                adopt,
+                kill_after: cli.child.kill_after,
+                format: format(cli.telling.log_format),
+            };
+            init::run(command, &options).await
+        }
+        None => {
+            start_logging(cli.telling.log_format)?;
+            work(cli).await
+        }
+    }
+}
+
+async fn work(cli: Cli) -> Result<Outcome> {
+    // A child of the same user could else read our environment and memory, credentials and all.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("protect our memory")?;
+    let mut signals = Signals::new().context("handle signals")?;
+    let reaper = Reaper::new().context("become the parent of orphans")?;
+    let (broker, vhost) = broker(&cli.broker)?;
+    let passwords: Vec<_> = broker.iter().filter_map(|at| at.credentials.as_ref()).collect();
+    let secrets = Secrets::new(passwords.iter().map(|known| known.password.expose_secret()));
+    let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
+    let gateway = Gateway::start(config(&cli.broker, broker, vhost)).await;
+    let gateway = gateway.context("start the gateway")?;
+    let uri = format!("amqp://{}", gateway.address());
+    let mut cleaned = clean(&cli.command, std::env::vars_os(), &uri, &secrets)?;
+    if let Some(circuits) = &circuits
+        && !ready(circuits, &mut cleaned, cli.circuits.wait_for_circuits, &mut signals).await?
+    {
+        return Ok(Outcome::Done);
+    }
+    let books = Books::new(cli.telling.metrics_blocks);
+    let cgroup = cli.telling.cgroup.clone().map(Cgroup::at).or_else(Cgroup::own);
+    let shutdown = CancellationToken::new();
+    let mut parts = parts(&cli.telling, &gateway, &books, cgroup.clone(), &shutdown).await?;
+    let options = options(&cli);
+    let supervisor = Supervisor { options, cleaned, gateway, reaper, signals, books, cgroup };
+    let outcome = tokio::select! {
+        outcome = supervisor.run() => outcome,
+        error = first_failure(&mut parts) => Err(error),
+    };
+    shutdown.cancel();
+    while parts.join_next().await.is_some() {}
+    outcome
+}
+
+/// Whether the circuits are there; false: asked to end before they were.
+async fn ready(
+    circuits: &Circuits,
+    cleaned: &mut Cleaned,
+    wait: bool,
+    signals: &mut Signals,
+) -> Result<bool> {
+    cleaned.env.push(circuits.variable());
+    let wanted = Configuration::of(cleaned);
+    if !wait {
+        circuits.is_complete(&wanted)?;
+        return Ok(true);
+    }
+    waiting::for_circuits(circuits, &wanted, signals).await
+}
+
+fn options(cli: &Cli) -> Options {
+    let child = &cli.child;
+    Options {
+        format: format(cli.telling.log_format),
+        restarts: Policy {
+            first_pause: child.restart_pause,
+            longest_pause: child.restart_pause_max,
+            steady_after: child.steady_after,
+            most: child.max_restarts,
+        },
+        drain_timeout: child.drain_timeout,
+        kill_after: child.kill_after,
+    }
+}
+
+/// What runs beside the worker.
+async fn parts(
+    telling: &TellingArgs,
+    gateway: &Gateway,
+    books: &Books,
+    cgroup: Option<Cgroup>,
+    shutdown: &CancellationToken,
+) -> Result<JoinSet<Result<()>>> {
+    let mut parts = JoinSet::new();
+    if let Some(address) = telling.listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("cannot listen on {address} for HTTP"))?;
+        tracing::info!("metrics are on http://{}/metrics", listener.local_addr()?);
+        let mut registry = Registry::with_prefix(PREFIX);
+        let (activity, books) = (gateway.activity(), books.clone());
+        let export =
+            Export { books: books.clone(), activity: activity.clone(), cgroup: cgroup.clone() };
+        registry.register_collector(Box::new(export));
+        let shared = http::Shared { registry: Arc::new(registry), activity, books };
+        parts.spawn(http::serve(listener, shared, shutdown.clone()));
+    }
+    let following = watching::follow(gateway.activity(), books.clone(), cgroup);
+    let stopped = shutdown.clone().cancelled_owned();
+    parts.spawn(async move {
+        tokio::select! {
+            () = following => {}
+            () = stopped => {}
+        }
+        Ok(())
+    });
+    Ok(parts)
+}
+
+/// The first part that failed; never, while none does.
+async fn first_failure(parts: &mut JoinSet<Result<()>>) -> anyhow::Error {
+    while let Some(ended) = parts.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error,
+            Err(error) => return anyhow::Error::from(error).context("a part of zero-worker died"),
+        }
+    }
+    std::future::pending().await
+}
+
+fn config(args: &BrokerArgs, broker: Vec<Endpoint>, vhost: VhostName) -> Config {
+    let policy = match args.queue_policy {
+        QueuePolicy::AsIs => amqp_gateway::QueuePolicy::AsIs,
+        QueuePolicy::Durable => amqp_gateway::QueuePolicy::Durable,
+        QueuePolicy::Quorum => amqp_gateway::QueuePolicy::Quorum,
+    };
+    Config { policy, attempts: args.attempts, ..Config::new(broker, vhost) }
+}
+
+/// The broker's addresses with credentials, and the vhost: all addresses are of one broker.
+fn broker(args: &BrokerArgs) -> Result<(Vec<Endpoint>, VhostName)> {
+    let mut uris = args.amqp_uri.clone();
+    if uris.is_empty() {
+        uris.extend(WORKERS_OWN.iter().find_map(|name| std::env::var(name).ok()));
+    }
+    let endpoints = uris.into_iter().map(|amqp_uri| {
+        let addresses = Addresses {
+            amqp_uri,
+            username_file: args.username_file.clone(),
+            password_file: args.password_file.clone(),
+            ca_file: args.ca_file.clone(),
+            client_cert_file: args.client_cert_file.clone(),
+            client_key_file: args.client_key_file.clone(),
+            ..Addresses::default()
+        };
+        Ok(addresses.resolve()?.amqp)
+    });
+    let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_>>()?;
+    let Some(first) = endpoints.first() else {
+        bail!("no broker is named; give --amqp-uri, or set ZERO_WORKER_AMQP_URI");
+    };
+    let vhost = match &args.vhost {
+        Some(name) => VhostName::new(name).with_context(|| format!("--vhost `{name}`"))?,
+        None => first.vhost()?,
+    };
+    Ok((endpoints, vhost))
+}
+
+fn format(format: LogFormat) -> Format {
+    match format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    }
+}
+
+fn start_logging(format: LogFormat) -> Result<()> {
+    let filter = match std::env::var("ZERO_WORKER_LOG") {
+        Ok(words) => EnvFilter::try_new(words).context("cannot read ZERO_WORKER_LOG")?,
+        Err(_) => EnvFilter::try_new(LOG_FILTER)?,
+    };
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let outcome = match format {
+        LogFormat::Text => logs.with_ansi(false).with_target(false).try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    outcome.map_err(|error| anyhow!("cannot start logging: {error}"))
+}
+
+/// One line for the last word of a failed run.
+#[must_use]
+pub fn last_word(error: &anyhow::Error) -> String {
+    format!("error: {}", chain(error.as_ref()))
+}
