@@ -1,5 +1,6 @@
 //! The gateway as its owner sees it: a port for the child, what the child is doing, and orders.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,19 +8,19 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use crate::activity::Activity;
 use crate::board::{Board, Order};
-use crate::config::Config;
+use crate::config::{Config, Rule};
 use crate::dial::Address;
 use crate::error::{Error, Result};
 use crate::handshake;
 use crate::keep::Keeper;
 use crate::link::Link;
 use crate::relay::{Desk, Relay};
-use crate::session::Session;
+use crate::session::{Session, Settings};
 use crate::trouble::Trouble;
 
 /// RabbitMQ gives a client as long to introduce itself.
@@ -119,7 +120,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // Without it a task's last frame may wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let (number, orders, _draining) = shared.board.enter();
+    let (number, orders, draining) = shared.board.enter();
     let mut desk = Desk { board: Arc::clone(&shared.board), number, orders };
     let span = tracing::info_span!("gateway.connection", connection = number);
     let mut child = Link::new(Box::new(stream));
@@ -127,7 +128,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     match open.await {
         Ok((broker, tuned)) => {
             let keeper = Keeper::new(shared.config.kept_in_memory);
-            let session = Session::default();
+            let settings = settings(&shared.config, &tuned);
+            let mut session = Session::new(settings, Instant::now().into_std());
+            if draining {
+                session.show_no_tasks();
+            }
             let relay = Relay::new((child, broker), &tuned, session, keeper);
             relay.run(&mut desk).instrument(span).await;
         }
@@ -139,6 +144,27 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         }
     }
     shared.board.leave(number);
+}
+
+fn settings(config: &Config, tuned: &handshake::Tuned) -> Settings {
+    let holds = |rule| !config.without.contains(&rule);
+    Settings {
+        policy: config.policy,
+        attempts: config.attempts.get(),
+        proof: config.proof.clone(),
+        block: config.block,
+        tags: holds(Rule::Tags),
+        aborts: holds(Rule::Aborts),
+        repair: holds(Rule::Repair),
+        own_channel: tuned.own_channel,
+        frame_max: tuned.frame_max,
+        seed: format!("{:016x}{:016x}", random(), random()),
+    }
+}
+
+/// The standard library's hash maps are seeded by the system's randomness.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, handshake::Tuned), Trouble> {

@@ -17,7 +17,9 @@ mod handshake;
 mod keep;
 mod link;
 mod relay;
+mod rules;
 mod session;
+mod tags;
 mod trouble;
 mod wire;
 

@@ -70,6 +70,8 @@ pub(crate) struct Relay {
     died: Option<(String, Instant)>,
     waiting: Vec<Done>,
     drained: bool,
+    /// Told to the owner at the next occasion.
+    troubles: Vec<String>,
 }
 
 /// Where a relay reports to and takes orders from.
@@ -100,6 +102,7 @@ impl Relay {
             died: None,
             waiting: Vec::new(),
             drained: false,
+            troubles: Vec::new(),
         }
     }
 
@@ -134,6 +137,7 @@ impl Relay {
                 return end;
             }
             desk.board.report(desk.number, self.doing());
+            self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
             if self.is_over() {
                 return End::Child;
             }
@@ -174,11 +178,10 @@ impl Relay {
                 Err(refusal) => return Some(End::Nonsense(refusal.into())),
             };
             let closed = is_close_ok(&frame);
-            let mut effects = Vec::new();
             if frame != Frame::heartbeat() && !self.drained {
-                self.session.child_sent(frame, Instant::now().into_std(), &mut effects);
+                self.session.child_sent(frame, Instant::now().into_std());
             }
-            if let Some(end) = self.apply(effects).or(closed.then_some(End::Closed)) {
+            if let Some(end) = self.apply().or(closed.then_some(End::Closed)) {
                 return Some(end);
             }
         }
@@ -197,18 +200,18 @@ impl Relay {
                 Err(refusal) => return Some(End::Broker(refusal.into())),
             };
             let closed = is_close_ok(&frame);
-            let mut effects = Vec::new();
             if frame != Frame::heartbeat() {
-                self.session.broker_sent(frame, Instant::now().into_std(), &mut effects);
+                self.session.broker_sent(frame, Instant::now().into_std());
             }
-            if let Some(end) = self.apply(effects).or(closed.then_some(End::Closed)) {
+            if let Some(end) = self.apply().or(closed.then_some(End::Closed)) {
                 return Some(end);
             }
         }
     }
 
-    fn apply(&mut self, effects: Vec<Effect>) -> Option<End> {
-        for effect in effects {
+    /// Does what follows from what the session has seen.
+    fn apply(&mut self) -> Option<End> {
+        for effect in self.session.effects() {
             match effect {
                 Effect::ToChild(frame) => self.child.outlet.push(frame.into_bytes()),
                 Effect::ToBroker(frame) => self.pieces.push_back(Piece::Bytes(frame.into_bytes())),
@@ -221,6 +224,10 @@ impl Relay {
                     self.pieces.push_back(Piece::Kept(task, 0, channel));
                 }
                 Effect::Forget(task) => self.keeper.forget(task),
+                Effect::Trouble(words) => {
+                    tracing::error!("{words}");
+                    self.troubles.push(words);
+                }
                 Effect::Drained => {
                     self.drained = true;
                     self.waiting.clear();
@@ -252,9 +259,8 @@ impl Relay {
     }
 
     fn ticked(&mut self) -> Option<End> {
-        let mut effects = Vec::new();
-        self.session.tick(Instant::now().into_std(), &mut effects);
-        if let Some(end) = self.apply(effects).or_else(|| self.bury()) {
+        self.session.tick(Instant::now().into_std());
+        if let Some(end) = self.apply().or_else(|| self.bury()) {
             return Some(end);
         }
         if self.pulses.0.wants_beat() && !self.child.outlet.is_busy() {
@@ -268,14 +274,13 @@ impl Relay {
     }
 
     fn ordered(&mut self, order: Order) -> Option<End> {
-        let mut effects = Vec::new();
         let done = match order {
             Order::Close(done) => {
                 self.waiting.push(done);
                 return Some(End::Child);
             }
             Order::Drain(done) => {
-                self.session.drain(&mut effects);
+                self.session.drain();
                 done
             }
             Order::Died(why, done) => {
@@ -284,7 +289,7 @@ impl Relay {
             }
         };
         self.waiting.push(done);
-        self.apply(effects).or_else(|| self.bury())
+        self.apply().or_else(|| self.bury())
     }
 
     fn child_left(&mut self) -> Option<End> {
@@ -298,9 +303,8 @@ impl Relay {
         let ready = |(_, since): &mut (String, Instant)| self.orphaned.is_some() || overdue(since);
         let (why, _) = self.died.take_if(ready)?;
         self.orphaned = Some(Instant::now());
-        let mut effects = Vec::new();
-        self.session.child_died(&why, Instant::now().into_std(), &mut effects);
-        self.apply(effects)
+        self.session.child_died(&why, Instant::now().into_std());
+        self.apply()
     }
 
     /// True if the child has gone and nothing of it is left to deal with.

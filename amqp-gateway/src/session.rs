@@ -1,9 +1,31 @@
 //! PURE: what one connection of the child has done and what is in flight on it; each frame → effects.
+//!
+//! What no rule is about passes in the bytes it came in. Content that a rule is about is held back for
+//! as many of its frames as the rule must see: the header, and where it says so the first of the body.
 
+mod calls;
+mod delivering;
+mod draining;
+mod held;
+mod own;
+mod publishing;
+mod settling;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use crate::activity::Activity;
-use crate::frame::Frame;
+use amq_protocol::protocol::queue;
+use amqp_admin::{QueueName, QueueRole};
+
+use crate::activity::{Activity, Counters};
+use crate::config::QueuePolicy;
+use crate::frame::{Frame, Kind};
+use crate::session::delivering::Incoming;
+use crate::session::draining::Drain;
+use crate::session::held::{Failure, Held};
+use crate::session::own::Own;
+use crate::session::publishing::Outgoing;
+use crate::wire;
 
 /// What is to be done because a frame came, an order came or time went by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,43 +40,185 @@ pub(crate) enum Effect {
     Replay(u64, u16),
     /// What was kept of a task is not needed any more.
     Forget(u64),
+    /// Something an operator should know.
+    Trouble(String),
     /// Everything is with the broker and its channels are closed.
     Drained,
 }
 
+/// What holds for a whole connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) policy: QueuePolicy,
+    pub(crate) attempts: u32,
+    pub(crate) proof: Option<String>,
+    pub(crate) block: Option<u64>,
+    pub(crate) tags: bool,
+    pub(crate) aborts: bool,
+    pub(crate) repair: bool,
+    /// A channel that the child cannot use.
+    pub(crate) own_channel: u16,
+    /// Frames are at most so long; 0: as long as a frame can say.
+    pub(crate) frame_max: u32,
+    /// Differs between all connections of all gateways.
+    pub(crate) seed: String,
+}
+
 /// What one connection of the child has done and what is in flight on it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    settings: Settings,
+    now: Instant,
+    effects: Vec<Effect>,
+    channels: BTreeMap<u16, Channel>,
+    /// What queues are for, by how the child has declared them.
+    roles: BTreeMap<String, QueueRole>,
+    held: Vec<Held>,
+    /// The failure whose abort is yet to come.
+    failure: Option<Failure>,
+    /// Jobs that the child was told to give up: it drops their tasks for some minutes.
+    given_up: VecDeque<(QueueName, Instant)>,
+    own: Own,
+    /// Results shown to the child, by result queue.
+    seen: BTreeMap<String, BTreeSet<String>>,
+    awaited: BTreeSet<QueueName>,
+    counters: Counters,
+    numbers: u64,
+    drain: Drain,
+    spent: bool,
+}
+
+/// One channel of the child.
 #[derive(Debug, Default)]
-pub(crate) struct Session {}
+struct Channel {
+    outgoing: Option<Outgoing>,
+    incoming: Option<Incoming>,
+    consumers: BTreeMap<String, Consumer>,
+    /// Declarations that the broker has not answered: as the child named it, and as it was sent.
+    declares: VecDeque<(String, queue::Declare)>,
+    /// Consumers that the broker has not welcomed.
+    consumes: VecDeque<Consumer>,
+    /// Consumers that we have cancelled, behind the child's back.
+    cancelling: BTreeSet<String>,
+    /// The child counts what it publishes, so nothing of it may be held back for good.
+    confirms: bool,
+}
+
+/// A consumer of the child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Consumer {
+    queue: String,
+    role: QueueRole,
+    no_ack: bool,
+}
 
 impl Session {
+    pub(crate) fn new(settings: Settings, now: Instant) -> Self {
+        let quorum = settings.policy == QueuePolicy::Quorum;
+        let own = Own::new(settings.own_channel, settings.frame_max, quorum);
+        Self {
+            settings,
+            now,
+            effects: Vec::new(),
+            channels: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            held: Vec::new(),
+            failure: None,
+            given_up: VecDeque::new(),
+            own,
+            seen: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            counters: Counters::default(),
+            numbers: 0,
+            drain: Drain::default(),
+            spent: false,
+        }
+    }
+
+    /// What is to be done, in this order.
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
     /// A frame came from the child.
-    pub(crate) fn child_sent(&mut self, frame: Frame, _now: Instant, effects: &mut Vec<Effect>) {
-        effects.push(Effect::ToBroker(frame));
+    pub(crate) fn child_sent(&mut self, frame: Frame, now: Instant) {
+        self.now = now;
+        if self.drain.is_closing() && frame.channel() != 0 {
+            return;
+        }
+        match frame.kind() {
+            Kind::Method => self.child_called(frame),
+            Kind::Header | Kind::Body => self.child_published(frame),
+            Kind::Heartbeat => {}
+        }
+        self.go_on_draining();
     }
 
     /// A frame came from the broker.
-    pub(crate) fn broker_sent(&mut self, frame: Frame, _now: Instant, effects: &mut Vec<Effect>) {
-        effects.push(Effect::ToChild(frame));
+    pub(crate) fn broker_sent(&mut self, frame: Frame, now: Instant) {
+        self.now = now;
+        if frame.channel() == self.settings.own_channel {
+            self.own_channel_heard(&frame);
+        } else {
+            match frame.kind() {
+                Kind::Method => self.broker_called(frame),
+                Kind::Header | Kind::Body => self.broker_delivered(frame),
+                Kind::Heartbeat => {}
+            }
+        }
+        self.go_on_draining();
     }
-
-    /// Time went by.
-    pub(crate) fn tick(&mut self, _now: Instant, _effects: &mut Vec<Effect>) {}
-
-    /// No more tasks; everything back or done.
-    pub(crate) fn drain(&mut self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Drained);
-    }
-
-    /// The child has died with what it has in hand.
-    pub(crate) fn child_died(&mut self, _why: &str, _now: Instant, _effects: &mut Vec<Effect>) {}
 
     /// What the child is doing.
     pub(crate) fn activity(&self) -> Activity {
-        Activity::default()
+        let consumers = self.channels.values().flat_map(|channel| channel.consumers.values());
+        let tasks = consumers.filter(|consumer| matches!(consumer.role, QueueRole::Task(_)));
+        Activity {
+            consuming: tasks.map(|consumer| consumer.queue.clone()).collect(),
+            in_hand: self.held.iter().filter(|held| held.is_in_hand()).map(Held::told).collect(),
+            awaited: self.awaited.iter().cloned().collect(),
+            counters: self.counters,
+            spent: self.spent,
+            ..Activity::default()
+        }
     }
 
     /// True if nothing is in the child's hands or on its way because of us.
     pub(crate) fn is_settled(&self) -> bool {
-        true
+        self.held.is_empty() && self.own.is_idle()
+    }
+
+    fn for_child(&mut self, frame: Frame) {
+        self.effects.push(Effect::ToChild(frame));
+    }
+
+    fn for_broker(&mut self, frame: Frame) {
+        self.effects.push(Effect::ToBroker(frame));
+    }
+
+    /// A method of our own; none of them is too long for a frame.
+    fn say_to_broker(&mut self, frame: Option<Frame>) {
+        self.effects.extend(frame.map(Effect::ToBroker));
+    }
+
+    fn channel(&mut self, number: u16) -> &mut Channel {
+        self.channels.entry(number).or_default()
+    }
+
+    fn role_of(&self, queue: &str) -> QueueRole {
+        self.roles.get(queue).copied().unwrap_or_else(|| crate::rules::role(queue))
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// A header frame with these tags; `None` if it would be too long for what was agreed on.
+    fn tagged(&self, frame: &Frame, tags: &[(&str, String)]) -> Option<Frame> {
+        let header = crate::tags::with(&wire::content_header(frame)?, tags);
+        let frame = wire::header_frame(frame.channel(), &header)?;
+        let limit = usize::try_from(self.settings.frame_max).unwrap_or(usize::MAX);
+        (limit == 0 || frame.wire_len() <= limit).then_some(frame)
     }
 }

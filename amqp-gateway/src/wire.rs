@@ -5,7 +5,7 @@ use amq_protocol::frame::WriteContext;
 use amq_protocol::frame::parsing::parse_content_header;
 pub(crate) use amq_protocol::protocol::AMQPClass as Method;
 use amq_protocol::protocol::basic::gen_properties;
-use amq_protocol::protocol::{channel, connection, gen_class, parse_class};
+use amq_protocol::protocol::{basic, channel, connection, exchange, gen_class, parse_class, queue};
 use amq_protocol::types::ShortString;
 use bytes::BufMut;
 
@@ -34,6 +34,44 @@ pub(crate) fn content_header(frame: &Frame) -> Option<ContentHeader> {
         Ok(([], header)) => Some(header),
         Ok(_) | Err(_) => None,
     }
+}
+
+/// Reads the arguments of one method: those of another, or of bytes that are none, are `None`.
+macro_rules! arguments {
+    ($($name:ident: $class:ident::$method:ident = $parse:ident;)*) => {
+        $(
+            pub(crate) fn $name(frame: &Frame) -> Option<$class::$method> {
+                let arguments = frame.payload().get(METHOD_ID..)?;
+                match $class::$parse(arguments) {
+                    Ok(([], read)) => Some(read),
+                    Ok(_) | Err(_) => None,
+                }
+            }
+        )*
+    };
+}
+
+/// Class and method, two bytes each.
+const METHOD_ID: usize = 4;
+
+arguments! {
+    channel_close_of: channel::Close = parse_close;
+    exchange_declare: exchange::Declare = parse_declare;
+    queue_declare: queue::Declare = parse_declare;
+    queue_declare_ok: queue::DeclareOk = parse_declare_ok;
+    queue_bind: queue::Bind = parse_bind;
+    queue_unbind: queue::Unbind = parse_unbind;
+    queue_purge: queue::Purge = parse_purge;
+    queue_delete: queue::Delete = parse_delete;
+    consume: basic::Consume = parse_consume;
+    consume_ok: basic::ConsumeOk = parse_consume_ok;
+    cancel: basic::Cancel = parse_cancel;
+    cancel_ok: basic::CancelOk = parse_cancel_ok;
+    publish: basic::Publish = parse_publish;
+    deliver: basic::Deliver = parse_deliver;
+    ack: basic::Ack = parse_ack;
+    nack: basic::Nack = parse_nack;
+    reject: basic::Reject = parse_reject;
 }
 
 /// A frame with a method.
@@ -66,6 +104,42 @@ pub(crate) fn connection_close(code: u16, text: &str) -> Method {
     let (reply_text, class_id, method_id) = (short(text), 0, 0);
     let close = connection::Close { reply_code: code, reply_text, class_id, method_id };
     Method::Connection(connection::AMQPMethod::Close(close))
+}
+
+/// A method of class `basic`.
+pub(crate) fn basic(channel: u16, method: basic::AMQPMethod) -> Option<Frame> {
+    method_frame(channel, &Method::Basic(method))
+}
+
+/// A method of class `queue`.
+pub(crate) fn queue(channel: u16, method: queue::AMQPMethod) -> Option<Frame> {
+    method_frame(channel, &Method::Queue(method))
+}
+
+/// A declaration of an exchange.
+pub(crate) fn exchange_declare_frame(channel: u16, declare: exchange::Declare) -> Option<Frame> {
+    method_frame(channel, &Method::Exchange(exchange::AMQPMethod::Declare(declare)))
+}
+
+/// The same end of a channel in other words.
+pub(crate) fn channel_close_frame(
+    channel: u16,
+    close: &channel::Close,
+    text: &str,
+) -> Option<Frame> {
+    let close = channel::Close { reply_text: short(text), ..close.clone() };
+    method_frame(channel, &Method::Channel(channel::AMQPMethod::Close(close)))
+}
+
+/// Acknowledges a delivery.
+pub(crate) fn ack_of(channel: u16, delivery_tag: u64) -> Option<Frame> {
+    basic(channel, basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple: false }))
+}
+
+/// Gives a delivery back to its queue.
+pub(crate) fn give_back(channel: u16, delivery_tag: u64) -> Option<Frame> {
+    let nack = basic::Nack { delivery_tag, multiple: false, requeue: true };
+    basic(channel, basic::AMQPMethod::Nack(nack))
 }
 
 /// Ends a channel in good order.

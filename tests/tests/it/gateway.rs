@@ -1,13 +1,26 @@
 //! The gateway between real clients and a real broker.
 
+mod aborts;
+mod draining;
 mod opening;
+mod policies;
 mod relaying;
+mod repair;
+mod tags;
+
+use std::net::SocketAddr;
 
 use amqp_admin::{Endpoint, VhostName};
 use amqp_gateway::{Activity, Config, Gateway};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
 use tests::access::Access;
+use tests::amqp::Amqp;
 use tests::harness::Vhost;
 use tests::poll;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::stand_in::{LIMIT, Reached};
 
@@ -44,8 +57,53 @@ impl Behind {
 }
 
 pub(crate) fn config(vhost: &Vhost) -> Config {
-    let endpoint = Endpoint::amqp(&vhost.amqp_uri()).unwrap();
-    Config::new(vec![endpoint], VhostName::new(vhost.name()).unwrap())
+    config_at(&vhost.amqp_uri(), vhost.name())
+}
+
+pub(crate) fn config_at(uri: &str, vhost: &str) -> Config {
+    Config::new(vec![Endpoint::amqp(uri).unwrap()], VhostName::new(vhost).unwrap())
+}
+
+/// A way to a server that can be cut, as when a client is killed or a network fails.
+struct Way {
+    address: SocketAddr,
+    _forwarding: JoinSet<()>,
+}
+
+impl Reached for Way {
+    fn uri(&self) -> String {
+        format!("amqp://{}", self.address)
+    }
+}
+
+impl Way {
+    /// To the server that the URI names.
+    async fn to(uri: &str) -> Self {
+        let server = Endpoint::amqp(uri).unwrap();
+        let server = server.url().socket_addrs(|| None).unwrap()[0];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut forwarding = JoinSet::new();
+        forwarding.spawn(async move {
+            let mut pairs = JoinSet::new();
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                pairs.spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { address, _forwarding: forwarding }
+    }
+}
+
+/// Messages that are ready in a queue.
+async fn depth(amqp: &Amqp, queue: &str) -> u32 {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let channel = amqp.new_channel().await.unwrap();
+    let asked = channel.queue_declare(queue.into(), options, FieldTable::default());
+    asked.await.unwrap().message_count()
 }
 
 /// The broker's address with somebody else's name and password.

@@ -11,6 +11,7 @@ const PURE: [(&str, &[&str]); 4] = [
             "wanted", "words",
         ],
     ),
+    ("amqp-gateway", &["frame", "rules", "session", "tags", "wire"]),
     ("kubectl-plugin", &["select", "holders"]),
     ("prover-host", &["cleaning", "ending", "logs", "restarts", "tally", "tasks"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),

@@ -1,0 +1,205 @@
+//! PURE: what a declaration becomes, and what a refusal of it is to be told as.
+
+use amq_protocol::protocol::{exchange, queue};
+use amq_protocol::types::{AMQPValue, FieldTable};
+use amqp_admin::{Lease, QueueName, QueueRole, classify};
+
+use crate::config::QueuePolicy;
+
+/// Where tasks are put aside that failed at each attempt.
+pub(crate) const DEAD_LETTER: &str = "zero-dead-letter";
+/// How long a queue may be unused before it is deleted.
+const EXPIRES: &str = "x-expires";
+/// What implements a queue.
+const TYPE: &str = "x-queue-type";
+/// Reply code of the broker to a declaration that differs from what is there.
+pub(crate) const PRECONDITION_FAILED: u16 = 406;
+
+/// What a queue is for, by its name alone.
+pub(crate) fn role(name: &str) -> QueueRole {
+    role_with(name, Lease::Unknown)
+}
+
+fn role_with(name: &str, lease: Lease) -> QueueRole {
+    QueueName::new(name).map_or(QueueRole::Other, |name| classify(&name, lease))
+}
+
+/// What a queue is for, by how the child declares it: an operator's name with paladin's lease is that
+/// of a task queue, which a worker is told with `--task-bus-routing-key`.
+pub(crate) fn role_of_declared(declare: &queue::Declare) -> QueueRole {
+    let name = declare.queue.as_str();
+    let lease = lease(&declare.arguments);
+    match role_with(name, lease) {
+        QueueRole::Other if lease == Lease::Millis(PALADIN_EXPIRES_MS) && !declare.exclusive => {
+            QueueRole::Task(amqp_admin::Pool::All)
+        }
+        role @ (QueueRole::Task(_) | QueueRole::Result | QueueRole::Control | QueueRole::Other) => {
+            role
+        }
+    }
+}
+
+/// The lease that paladin declares all its queues with, in milliseconds.
+const PALADIN_EXPIRES_MS: u64 = 1_800_000;
+
+fn lease(arguments: &FieldTable) -> Lease {
+    let millis = match arguments.inner().get(EXPIRES) {
+        None => return Lease::Never,
+        Some(AMQPValue::LongInt(millis)) => u64::try_from(*millis).ok(),
+        Some(AMQPValue::LongUInt(millis)) => Some(u64::from(*millis)),
+        Some(AMQPValue::LongLongInt(millis)) => u64::try_from(*millis).ok(),
+        Some(_) => None,
+    };
+    millis.map_or(Lease::Unknown, Lease::Millis)
+}
+
+/// A queue as the policy wants it; `None`: as the child declares it.
+pub(crate) fn declared(policy: QueuePolicy, declare: &queue::Declare) -> Option<queue::Declare> {
+    if policy == QueuePolicy::AsIs || declare.passive || declare.exclusive {
+        return None;
+    }
+    let (lasting, quorum) = match role_of_declared(declare) {
+        QueueRole::Task(_) => (true, policy == QueuePolicy::Quorum),
+        QueueRole::Control => (true, false),
+        QueueRole::Result => (false, false),
+        QueueRole::Other => return None,
+    };
+    let mut arguments = declare.arguments.inner().clone();
+    if lasting {
+        arguments.remove(EXPIRES);
+    }
+    if quorum {
+        let text = |text: &str| AMQPValue::LongString(text.into());
+        arguments.insert(TYPE.into(), text("quorum"));
+        // Since 4.0 a quorum queue drops what was given back twenty times: it is to be put aside.
+        arguments.insert("x-dead-letter-exchange".into(), text(""));
+        arguments.insert("x-dead-letter-routing-key".into(), text(DEAD_LETTER));
+    }
+    Some(queue::Declare { durable: true, arguments: arguments.into(), ..declare.clone() })
+}
+
+/// An exchange as the policy wants it; `None`: as the child declares it.
+pub(crate) fn exchanged(
+    policy: QueuePolicy,
+    declare: &exchange::Declare,
+) -> Option<exchange::Declare> {
+    let name = declare.exchange.as_str();
+    if policy == QueuePolicy::AsIs || declare.passive || role(name) != QueueRole::Control {
+        return None;
+    }
+    let mut arguments = declare.arguments.inner().clone();
+    arguments.remove(EXPIRES);
+    Some(exchange::Declare { durable: true, arguments: arguments.into(), ..declare.clone() })
+}
+
+/// The private queue of a session in place of the one that all workers share.
+pub(crate) fn private(declare: &queue::Declare, name: &str) -> queue::Declare {
+    queue::Declare {
+        queue: crate::wire::short(name),
+        durable: false,
+        exclusive: true,
+        auto_delete: true,
+        arguments: FieldTable::default(),
+        ..declare.clone()
+    }
+}
+
+/// The broker's refusal of a declaration, in words that say what to do: short enough for a reply, and
+/// whole for an operator.
+pub(crate) fn mismatch(name: &str, policy: QueuePolicy, broker_says: &str) -> (String, String) {
+    let policy = match policy {
+        QueuePolicy::AsIs => "as-is",
+        QueuePolicy::Durable => "durable",
+        QueuePolicy::Quorum => "quorum",
+    };
+    let difference = broker_says.split_once("inequivalent arg ").map_or(broker_says, |(_, it)| it);
+    let difference = difference.split_once(" in vhost ").map_or_else(
+        || difference.to_owned(),
+        |(what, rest)| {
+            let values = rest.split_once(": ").map_or(rest, |(_, values)| values);
+            format!("{what}: {values}")
+        },
+    );
+    let cure = "start leader and workers with one queue policy, and delete what another one left";
+    let short = format!(
+        "PRECONDITION_FAILED - `{name}` is there already and differs from queue policy `{policy}`: \
+         {difference}; {cure}"
+    );
+    let whole = format!(
+        "`{name}` is there already and differs from what the queue policy `{policy}` wants: \
+         {broker_says}; {cure} (`kubectl zero queues` shows it, `kubectl zero backup` keeps its tasks)"
+    );
+    (short, whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn as_paladin_does(name: &str) -> queue::Declare {
+        let mut arguments = FieldTable::default();
+        arguments.insert(EXPIRES.into(), AMQPValue::LongInt(1_800_000));
+        queue::Declare { queue: name.into(), arguments, ..queue::Declare::default() }
+    }
+
+    fn argument(declare: &queue::Declare, name: &str) -> Option<String> {
+        let value = declare.arguments.inner().get(name)?;
+        let text =
+            if let AMQPValue::LongString(text) = value { Some(text.to_string()) } else { None };
+        Some(text.unwrap_or_else(|| format!("{value:?}")))
+    }
+
+    #[test]
+    fn as_is_changes_nothing() {
+        for name in ["task-ipc-routing-key", "command-ipc-routing-key", "AbCdE", "mine"] {
+            assert_eq!(declared(QueuePolicy::AsIs, &as_paladin_does(name)), None);
+        }
+        let exchange = exchange::Declare {
+            exchange: "command-ipc-routing-key".into(),
+            ..exchange::Declare::default()
+        };
+        assert_eq!(exchanged(QueuePolicy::AsIs, &exchange), None);
+        assert!(exchanged(QueuePolicy::Durable, &exchange).unwrap().durable);
+    }
+
+    #[test]
+    fn task_queues_never_expire_and_result_queues_keep_their_lease() {
+        for (name, lease, kind) in [
+            ("heavy-proof", None, Some("quorum")),
+            ("00000000000000000000000000000000", None, Some("quorum")),
+            ("an-operators-pool", None, Some("quorum")),
+            ("command-ipc-routing-key", None, None),
+            ("AbCdE", Some("LongInt(1800000)"), None),
+        ] {
+            for policy in [QueuePolicy::Durable, QueuePolicy::Quorum] {
+                let declare = declared(policy, &as_paladin_does(name)).unwrap();
+                assert!(declare.durable, "{name}");
+                assert_eq!(argument(&declare, EXPIRES).as_deref(), lease, "{name}");
+                let kind = kind.filter(|_| policy == QueuePolicy::Quorum);
+                assert_eq!(argument(&declare, TYPE).as_deref(), kind, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_paladins_is_left_alone() {
+        let mine = queue::Declare { queue: "mine".into(), ..queue::Declare::default() };
+        let passive = queue::Declare { passive: true, ..as_paladin_does("default") };
+        let exclusive = queue::Declare { exclusive: true, ..as_paladin_does("default") };
+        for declare in [mine, passive, exclusive] {
+            assert_eq!(declared(QueuePolicy::Quorum, &declare), None, "{declare:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_queue_what_is_there_and_what_was_wanted() {
+        let says = "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'default' in vhost \
+                    'p': received 'true' but current is 'false'";
+        let (short, whole) = mismatch("default", QueuePolicy::Durable, says);
+        for words in [&short, &whole] {
+            assert!(words.contains("`default`") && words.contains("`durable`"), "{words}");
+            assert!(words.contains("received 'true' but current is 'false'"), "{words}");
+        }
+        assert!(short.len() <= 255, "{}", short.len());
+    }
+}

@@ -1,0 +1,222 @@
+//! PURE: messages for the child: a task is taken note of, a twin or an abort that is none of its
+//! business is not shown.
+
+use amq_protocol::protocol::basic;
+use amqp_admin::QueueRole;
+use amqp_admin::paladin::{self, Generation, Scope, head_of_prefix};
+
+use super::held::{End, Held};
+use super::{Consumer, Effect, Session};
+use crate::frame::Frame;
+use crate::tags;
+use crate::wire;
+
+/// A command has some thirty bytes; what is much longer is none.
+const COMMAND_MAX: u64 = 4096;
+
+/// A message for the child that a rule is about.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    consumer: Consumer,
+    delivery_tag: u64,
+    /// Frames held back until it is known what becomes of them.
+    frames: Vec<Frame>,
+    /// Bytes of the body that have not come.
+    rest: u64,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its header has not come.
+    Unknown,
+    /// All of a command has to be seen.
+    Command,
+    /// It is shown; the number of a task that is taken note of.
+    Shown(Option<u64>),
+    /// It is not shown.
+    Hidden,
+}
+
+impl Session {
+    pub(super) fn broker_delivers(&mut self, frame: Frame) {
+        let number = frame.channel();
+        let Some(deliver) = wire::deliver(&frame) else { return self.for_child(frame) };
+        let consumers = &self.channel(number).consumers;
+        let consumer = consumers.get(deliver.consumer_tag.as_str()).cloned();
+        let (tags, aborts) = (self.settings.tags, self.settings.aborts);
+        let concerned = consumer.filter(|consumer| match consumer.role {
+            QueueRole::Task(_) => !consumer.no_ack,
+            QueueRole::Result => tags,
+            QueueRole::Control => aborts,
+            QueueRole::Other => false,
+        });
+        let Some(consumer) = concerned else { return self.for_child(frame) };
+        let basic::Deliver { delivery_tag, .. } = deliver;
+        let (frames, stage) = (vec![frame], Stage::Unknown);
+        let incoming = Incoming { consumer, delivery_tag, frames, rest: 0, stage };
+        self.channel(number).incoming = Some(incoming);
+    }
+
+    /// The header or a part of the body of a message for the child.
+    pub(super) fn broker_delivered(&mut self, frame: Frame) {
+        let number = frame.channel();
+        let Some(mut incoming) = self.channel(number).incoming.take() else {
+            return self.for_child(frame);
+        };
+        match incoming.stage {
+            Stage::Unknown => self.header_came(&mut incoming, frame),
+            Stage::Command | Stage::Shown(_) | Stage::Hidden => {
+                let bytes = frame.payload().len() as u64;
+                incoming.rest = incoming.rest.saturating_sub(bytes);
+                self.body_came(&mut incoming, frame);
+            }
+        }
+        if incoming.rest > 0 {
+            self.channel(number).incoming = Some(incoming);
+        }
+    }
+
+    fn header_came(&mut self, incoming: &mut Incoming, frame: Frame) {
+        let channel = frame.channel();
+        let Some(header) = wire::content_header(&frame) else {
+            incoming.frames.push(frame);
+            return self.show(incoming, None);
+        };
+        incoming.rest = header.body_size;
+        incoming.frames.push(frame);
+        match incoming.consumer.role {
+            QueueRole::Task(_) if self.shows_no_tasks() => {
+                incoming.stage = Stage::Hidden;
+                self.counters.given_back += 1;
+                self.say_to_broker(wire::give_back(channel, incoming.delivery_tag));
+            }
+            QueueRole::Task(_) => {
+                let task = self.take_note(channel, incoming, header);
+                self.show(incoming, Some(task));
+            }
+            QueueRole::Result if self.is_twin(&incoming.consumer.queue, &header) => {
+                self.counters.twins += 1;
+                self.hide(channel, incoming);
+            }
+            QueueRole::Control if (1..=COMMAND_MAX).contains(&incoming.rest) => {
+                incoming.stage = Stage::Command;
+            }
+            QueueRole::Result | QueueRole::Control | QueueRole::Other => self.show(incoming, None),
+        }
+    }
+
+    fn body_came(&mut self, incoming: &mut Incoming, frame: Frame) {
+        match incoming.stage {
+            Stage::Hidden => {}
+            Stage::Shown(None) => self.for_child(frame),
+            Stage::Shown(Some(task)) => {
+                self.read_head(task, &frame);
+                if self.settings.repair {
+                    self.effects.push(Effect::Keep(task, frame.clone()));
+                }
+                self.for_child(frame);
+            }
+            Stage::Unknown | Stage::Command => {
+                let channel = frame.channel();
+                incoming.frames.push(frame);
+                if incoming.rest == 0 {
+                    self.judge_command(channel, incoming);
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, incoming: &mut Incoming, task: Option<u64>) {
+        incoming.stage = Stage::Shown(task);
+        for frame in std::mem::take(&mut incoming.frames) {
+            self.for_child(frame);
+        }
+    }
+
+    /// The child never hears of it, and the broker thinks that it has.
+    fn hide(&mut self, channel: u16, incoming: &mut Incoming) {
+        incoming.stage = Stage::Hidden;
+        incoming.frames.clear();
+        if !incoming.consumer.no_ack {
+            self.say_to_broker(wire::ack_of(channel, incoming.delivery_tag));
+        }
+    }
+
+    fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
+        let number = self.next_number();
+        self.counters.delivered += 1;
+        self.held.push(Held {
+            number,
+            channel,
+            delivery_tag: incoming.delivery_tag,
+            queue: incoming.consumer.queue.clone(),
+            tags: tags::read(&header),
+            header,
+            head: None,
+            since: self.now,
+            abort_shown: false,
+            reason: None,
+            withheld: Vec::new(),
+            answered: false,
+            end: End::Open,
+        });
+        number
+    }
+
+    fn read_head(&mut self, task: u64, frame: &Frame) {
+        let held = self.held.iter_mut().find(|held| held.number == task && held.head.is_none());
+        if let Some(held) = held {
+            held.head = head_of_prefix(frame.payload());
+        }
+    }
+
+    /// A result that has been shown before; takes note of one that has not.
+    fn is_twin(&mut self, queue: &str, header: &wire::ContentHeader) -> bool {
+        let Some(task) = tags::read(header).task else { return false };
+        !self.seen.entry(queue.to_owned()).or_default().insert(task)
+    }
+
+    /// An abort of everything is for a child that works on a task of the proof that failed. An abort
+    /// of one job is for everybody: it harms no other job.
+    fn judge_command(&mut self, channel: u16, incoming: &mut Incoming) {
+        let header = incoming.frames.get(1).and_then(wire::content_header);
+        let proof = header.and_then(|header| tags::read(&header).proof);
+        let body: Vec<u8> =
+            incoming.frames.iter().skip(2).flat_map(|frame| frame.payload().to_vec()).collect();
+        let command = paladin::command(&body);
+        let concerned = match &command {
+            None => return self.show(incoming, None),
+            Some(command) => match &command.scope {
+                Scope::Everything => {
+                    self.mark_aborted(|held| proof.is_none() || proof == held.proof())
+                }
+                Scope::Job(queue) => {
+                    self.mark_aborted(|held| {
+                        held.head.as_ref().is_some_and(|head| head.result_queue == *queue)
+                    });
+                    if command.generation == Generation::V06 {
+                        self.given_up.push_back((queue.clone(), self.now));
+                    }
+                    true
+                }
+            },
+        };
+        if concerned {
+            self.show(incoming, None);
+        } else {
+            self.counters.aborts_dropped += 1;
+            self.hide(channel, incoming);
+        }
+    }
+
+    /// Marks the tasks that the child will give up; whether there are any.
+    fn mark_aborted(&mut self, concerns: impl Fn(&Held) -> bool) -> bool {
+        let mut any = false;
+        for held in self.held.iter_mut().filter(|held| held.is_open() && concerns(held)) {
+            held.abort_shown = true;
+            any = true;
+        }
+        any
+    }
+}

@@ -1,0 +1,208 @@
+//! PURE: a channel of our own beside the child's, on which we publish with confirms, one by one.
+
+use std::collections::VecDeque;
+
+use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, queue};
+use amq_protocol::types::{AMQPValue, FieldTable};
+
+use super::{Effect, Session};
+use crate::frame::{Frame, Kind};
+use crate::rules::DEAD_LETTER;
+use crate::wire::{self, ContentHeader, short};
+
+/// Head and end of a frame.
+const FRAME_OVERHEAD: u32 = 8;
+
+/// What is to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Job {
+    pub(super) aim: Aim,
+    /// The number of the task it is about.
+    pub(super) task: u64,
+    pub(super) queue: String,
+    pub(super) header: ContentHeader,
+    /// `None`: what was kept of the task.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// Why it is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// The task is tried again.
+    Retry,
+    /// The task is put aside.
+    DeadLetter,
+    /// The leader hears of the failure, which the child did not tell.
+    Tell,
+}
+
+/// What has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The broker has it.
+    Confirmed,
+    /// The broker does not have it.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Shut,
+    Opening,
+    Selecting,
+    Declaring,
+    Ready,
+}
+
+/// The channel and what waits for it.
+#[derive(Debug)]
+pub(super) struct Own {
+    number: u16,
+    body_max: usize,
+    quorum: bool,
+    state: State,
+    waiting: VecDeque<Job>,
+    /// Published and not yet confirmed; whether it came back.
+    flying: Option<(Job, bool)>,
+    dead_letters_are_there: bool,
+}
+
+impl Own {
+    pub(super) fn new(number: u16, frame_max: u32, quorum: bool) -> Self {
+        // 0 is no limit; a quarter of a megabyte is a frame of a good size then.
+        let frame_max = if frame_max == 0 { 1 << 18 } else { frame_max };
+        let body_max = usize::try_from(frame_max.saturating_sub(FRAME_OVERHEAD).max(1));
+        Self {
+            number,
+            body_max: body_max.unwrap_or(1 << 18),
+            quorum,
+            state: State::Shut,
+            waiting: VecDeque::new(),
+            flying: None,
+            dead_letters_are_there: false,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.flying.is_none()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state != State::Shut
+    }
+
+    pub(super) fn push(&mut self, job: Job, effects: &mut Vec<Effect>) {
+        self.waiting.push_back(job);
+        self.go_on(effects);
+    }
+
+    fn say(&self, method: &AMQPClass, effects: &mut Vec<Effect>) {
+        effects.extend(wire::method_frame(self.number, method).map(Effect::ToBroker));
+    }
+
+    /// Takes the next step towards an empty row.
+    fn go_on(&mut self, effects: &mut Vec<Effect>) {
+        if self.flying.is_some() {
+            return;
+        }
+        let Some(job) = self.waiting.front() else { return };
+        match self.state {
+            State::Shut => {
+                self.state = State::Opening;
+                let open = channel::AMQPMethod::Open(channel::Open {});
+                self.say(&AMQPClass::Channel(open), effects);
+            }
+            State::Ready if job.aim == Aim::DeadLetter && !self.dead_letters_are_there => {
+                self.state = State::Declaring;
+                let declare = queue::AMQPMethod::Declare(self.dead_letters());
+                self.say(&AMQPClass::Queue(declare), effects);
+            }
+            State::Ready => {
+                let Some(job) = self.waiting.pop_front() else { return };
+                self.publish(&job, effects);
+                self.flying = Some((job, false));
+            }
+            State::Opening | State::Selecting | State::Declaring => {}
+        }
+    }
+
+    fn dead_letters(&self) -> queue::Declare {
+        let mut arguments = FieldTable::default();
+        if self.quorum {
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        }
+        let queue = short(DEAD_LETTER);
+        queue::Declare { queue, durable: true, arguments, ..queue::Declare::default() }
+    }
+
+    fn publish(&self, job: &Job, effects: &mut Vec<Effect>) {
+        let publish = basic::Publish {
+            exchange: short(""),
+            routing_key: short(&job.queue),
+            mandatory: true,
+            immediate: false,
+        };
+        self.say(&AMQPClass::Basic(basic::AMQPMethod::Publish(publish)), effects);
+        effects.extend(wire::header_frame(self.number, &job.header).map(Effect::ToBroker));
+        match &job.body {
+            None => effects.push(Effect::Replay(job.task, self.number)),
+            Some(body) => {
+                let frames = body.chunks(self.body_max);
+                let frames = frames.filter_map(|part| Frame::new(Kind::Body, self.number, part));
+                effects.extend(frames.map(Effect::ToBroker));
+            }
+        }
+    }
+
+    /// A frame came on it; gives what became of a job, if that is known now.
+    fn heard(&mut self, frame: &Frame, effects: &mut Vec<Effect>) -> Option<(Job, Fate)> {
+        let mut fate = None;
+        match (frame.method(), self.state) {
+            (Some((20, 11)), State::Opening) => {
+                self.state = State::Selecting;
+                let select = confirm::AMQPMethod::Select(confirm::Select { nowait: false });
+                self.say(&AMQPClass::Confirm(select), effects);
+            }
+            (Some((85, 11)), State::Selecting) => self.state = State::Ready,
+            (Some((50, 11)), State::Declaring) => {
+                self.dead_letters_are_there = true;
+                self.state = State::Ready;
+            }
+            (Some((20, 40)), state) => {
+                // A declaration that differs from what is there means that it is there.
+                self.dead_letters_are_there |= state == State::Declaring;
+                self.state = State::Shut;
+                let ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
+                self.say(&AMQPClass::Channel(ok), effects);
+                fate = self.flying.take().map(|(job, _)| (job, Fate::Lost));
+            }
+            (Some((20, 41)), _) => self.state = State::Shut,
+            (Some((60, 50)), _) => {
+                if let Some((_, came_back)) = &mut self.flying {
+                    *came_back = true;
+                }
+            }
+            (Some((60, 80)), _) => {
+                fate = self.flying.take().map(|(job, came_back)| {
+                    (job, if came_back { Fate::Lost } else { Fate::Confirmed })
+                });
+            }
+            (Some((60, 120)), _) => fate = self.flying.take().map(|(job, _)| (job, Fate::Lost)),
+            _ => {}
+        }
+        self.go_on(effects);
+        fate
+    }
+}
+
+impl Session {
+    /// A frame came on our own channel.
+    pub(super) fn own_channel_heard(&mut self, frame: &Frame) {
+        if frame.method() == Some((20, 41)) {
+            self.drain.closed(self.settings.own_channel);
+        }
+        if let Some((job, fate)) = self.own.heard(frame, &mut self.effects) {
+            self.settled(&job, fate);
+        }
+    }
+}

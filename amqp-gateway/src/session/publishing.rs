@@ -1,0 +1,234 @@
+//! PURE: messages of the child: a task, a result or an abort is looked at as far as its first bytes.
+
+use amqp_admin::paladin::{failure_of_prefix, head_of_prefix};
+use amqp_admin::{BLOCK_HEADER, PROOF_HEADER, QueueRole};
+
+use super::held::Failure;
+use super::{Effect, Session};
+use crate::frame::Frame;
+use crate::tags::{ATTEMPT_HEADER, OPERATION_HEADER, TASK_HEADER};
+use crate::wire;
+
+/// Withheld results are a failure's words; longer ones are not kept in case they are wanted after all.
+const WITHHELD_MAX: usize = 64 << 10;
+
+/// A message that the child is publishing and that a rule is about.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    about: About,
+    method: Frame,
+    header: Option<Frame>,
+    /// Bytes of the body that have not come.
+    rest: u64,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum About {
+    Task,
+    /// The result of a task in hand that goes to this queue.
+    Result(String),
+    Abort,
+}
+
+/// What becomes of a message once its first bytes have been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It goes on; a result of this task in hand.
+    Pass(Option<u64>),
+    /// It is withheld: the failed result of this task, or an abort.
+    Withhold(Option<u64>),
+}
+
+impl Session {
+    pub(super) fn child_publishes(&mut self, frame: Frame) {
+        match wire::publish(&frame).and_then(|publish| self.about(&publish)) {
+            None => self.for_broker(frame),
+            Some(about) => {
+                let outgoing =
+                    Outgoing { about, method: frame.clone(), header: None, rest: 0, verdict: None };
+                self.channel(frame.channel()).outgoing = Some(outgoing);
+            }
+        }
+    }
+
+    /// The rule that a message is for; `None`: none is.
+    fn about(&self, publish: &amq_protocol::protocol::basic::Publish) -> Option<About> {
+        let (exchange, key) = (publish.exchange.as_str(), publish.routing_key.as_str());
+        if !exchange.is_empty() {
+            let is_abort = self.settings.aborts && self.role_of(exchange) == QueueRole::Control;
+            return is_abort.then_some(About::Abort);
+        }
+        if self.held.iter().any(|held| held.awaits_answer_to(key)) {
+            return Some(About::Result(key.to_owned()));
+        }
+        let is_task = self.settings.tags && matches!(self.role_of(key), QueueRole::Task(_));
+        is_task.then_some(About::Task)
+    }
+
+    /// The header or a part of the body of a message of the child.
+    pub(super) fn child_published(&mut self, frame: Frame) {
+        let number = frame.channel();
+        let Some(mut outgoing) = self.channel(number).outgoing.take() else {
+            return self.for_broker(frame);
+        };
+        if outgoing.header.is_none() {
+            let Some(header) = wire::content_header(&frame) else {
+                // Not for us to judge: the broker answers to it.
+                self.for_broker(outgoing.method);
+                return self.for_broker(frame);
+            };
+            outgoing.rest = header.body_size;
+            outgoing.header = Some(frame);
+            if outgoing.rest == 0 {
+                self.decide(&mut outgoing, &[]);
+            }
+        } else {
+            let payload = frame.payload();
+            outgoing.rest = outgoing.rest.saturating_sub(payload.len() as u64);
+            if outgoing.verdict.is_none() {
+                self.decide(&mut outgoing, payload);
+            }
+            match outgoing.verdict {
+                Some(Verdict::Withhold(task)) => self.withhold(task, frame),
+                Some(Verdict::Pass(_)) | None => self.for_broker(frame),
+            }
+        }
+        match outgoing.verdict {
+            Some(verdict) if outgoing.rest == 0 => self.published(verdict),
+            Some(_) | None => self.channel(number).outgoing = Some(outgoing),
+        }
+    }
+
+    fn decide(&mut self, outgoing: &mut Outgoing, prefix: &[u8]) {
+        let Some(header) = &outgoing.header else { return };
+        let (verdict, tags) = match &outgoing.about {
+            About::Task => (Verdict::Pass(None), self.tags_of_task(header, prefix)),
+            About::Result(queue) => self.judge_result(queue, header.channel(), prefix),
+            About::Abort => self.judge_abort(header.channel()),
+        };
+        outgoing.verdict = Some(verdict);
+        let tagged = if tags.is_empty() { None } else { self.tagged(header, &tags) };
+        let header = tagged.unwrap_or_else(|| header.clone());
+        match verdict {
+            Verdict::Pass(_) => {
+                self.for_broker(outgoing.method.clone());
+                self.for_broker(header);
+            }
+            Verdict::Withhold(task) => {
+                self.withhold(task, outgoing.method.clone());
+                self.withhold(task, header);
+            }
+        }
+    }
+
+    /// A task that has been tagged before keeps its tags: it is a copy.
+    fn tags_of_task(&mut self, header: &Frame, prefix: &[u8]) -> Vec<(&'static str, String)> {
+        self.counters.published += 1;
+        let known = wire::content_header(header).map(|header| crate::tags::read(&header));
+        let Some(head) = head_of_prefix(prefix) else { return Vec::new() };
+        if known.is_some_and(|tags| tags.task.is_some()) {
+            return Vec::new();
+        }
+        let number = self.next_number();
+        let task = format!("{}-{number}", self.settings.seed);
+        let proof = self.settings.proof.clone();
+        let mut tags = vec![
+            (TASK_HEADER, task),
+            (PROOF_HEADER, proof.unwrap_or_else(|| head.result_queue.to_string())),
+            (ATTEMPT_HEADER, "1".to_owned()),
+        ];
+        tags.extend(self.settings.block.map(|block| (BLOCK_HEADER, block.to_string())));
+        tags.extend(head.operation.map(|operation| (OPERATION_HEADER, operation.to_string())));
+        tags
+    }
+
+    /// Whether the leader is to see a result, and what it is tagged with.
+    fn judge_result(
+        &mut self,
+        queue: &str,
+        channel: u16,
+        prefix: &[u8],
+    ) -> (Verdict, Vec<(&'static str, String)>) {
+        let counted = self.channel(channel).confirms;
+        let (attempts, repair) = (self.settings.attempts, self.settings.repair && !counted);
+        let tag = self.settings.tags;
+        let Some(held) = self.held.iter_mut().find(|held| held.awaits_answer_to(queue)) else {
+            return (Verdict::Pass(None), Vec::new());
+        };
+        let tags = held.tags.task.iter().filter(|_| tag).map(|task| (TASK_HEADER, task.clone()));
+        let tags = tags.collect();
+        held.reason = failure_of_prefix(prefix);
+        let again = held.reason.is_some() && held.tags.attempt < attempts && !held.abort_shown;
+        let verdict = if again && repair { Verdict::Withhold } else { Verdict::Pass };
+        (verdict(Some(held.number)), tags)
+    }
+
+    /// Whether other workers are to hear of an abort, and what it is tagged with.
+    fn judge_abort(&mut self, channel: u16) -> (Verdict, Vec<(&'static str, String)>) {
+        let counted = self.channel(channel).confirms;
+        let (attempts, repair) = (self.settings.attempts, self.settings.repair && !counted);
+        let failing = self.held.iter().find(|held| held.is_failing());
+        let only = || self.held.iter().find(|held| held.is_open());
+        let failure = match failing {
+            Some(held) => Some(failure_of(held, attempts, self.now)),
+            None => {
+                self.failure.take().or_else(|| only().map(|h| failure_of(h, attempts, self.now)))
+            }
+        };
+        let Some(failure) = failure else { return (Verdict::Pass(None), Vec::new()) };
+        if failure.is_held_back && repair {
+            return (Verdict::Withhold(None), Vec::new());
+        }
+        let proof = failure.proof.filter(|_| self.settings.tags);
+        (Verdict::Pass(None), proof.map(|proof| (PROOF_HEADER, proof)).into_iter().collect())
+    }
+
+    fn withhold(&mut self, task: Option<u64>, frame: Frame) {
+        let held = self.held.iter_mut().find(|held| Some(held.number) == task);
+        if let Some(held) = held {
+            let bytes: usize = held.withheld.iter().map(Frame::wire_len).sum();
+            if bytes + frame.wire_len() <= WITHHELD_MAX {
+                held.withheld.push(frame);
+            }
+        }
+    }
+
+    /// All of a message has come.
+    fn published(&mut self, verdict: Verdict) {
+        let (Verdict::Pass(Some(task)) | Verdict::Withhold(Some(task))) = verdict else { return };
+        let passed = verdict == Verdict::Pass(Some(task));
+        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
+        if passed {
+            held.answered = true;
+            self.counters.results += 1;
+        }
+        if let super::held::End::Acked(ack, _) = &held.end {
+            let ack = ack.clone();
+            self.finish(task, ack);
+        } else if matches!(held.end, super::held::End::Dropped(_)) {
+            self.settle(task, None);
+        }
+    }
+
+    /// A task is done: its result is with the broker, and now its acknowledgement.
+    pub(super) fn finish(&mut self, task: u64, ack: Frame) {
+        let Some(held) = self.release(task) else { return };
+        for frame in held.withheld.into_iter().filter(|_| !held.answered) {
+            self.for_broker(frame);
+        }
+        self.for_broker(ack);
+    }
+
+    /// Lets a task go, and what was kept of it.
+    pub(super) fn release(&mut self, task: u64) -> Option<super::held::Held> {
+        let at = self.held.iter().position(|held| held.number == task)?;
+        self.effects.push(Effect::Forget(task));
+        Some(self.held.remove(at))
+    }
+}
+
+fn failure_of(held: &super::held::Held, attempts: u32, at: std::time::Instant) -> Failure {
+    let is_held_back = held.tags.attempt < attempts && !held.abort_shown;
+    Failure { proof: held.proof(), is_held_back, at }
+}

@@ -1,0 +1,268 @@
+//! PURE: what becomes of a task in the child's hands: done, tried again, put aside, given back.
+
+use std::time::{Duration, Instant};
+
+use amq_protocol::protocol::{BasicProperties, basic};
+use amqp_admin::paladin::{Generation, failed_result};
+
+use super::held::{End, Failure, Held};
+use super::own::{Aim, Fate, Job};
+use super::{Effect, Session};
+use crate::frame::Frame;
+use crate::rules::DEAD_LETTER;
+use crate::tags::{self, ATTEMPT_HEADER, QUEUE_HEADER, REASON_HEADER, SKIPPED_HEADER, TASK_HEADER};
+use crate::wire::{self, ContentHeader};
+
+/// A worker that drops a task tells the leader why within a few round trips.
+const WORDS_PATIENCE: Duration = Duration::from_secs(2);
+/// A result follows its acknowledgement at once, or the child is stuck between the two.
+const RESULT_PATIENCE: Duration = Duration::from_secs(10);
+/// An abort follows the failure it is about within a few round trips.
+const ABORT_PATIENCE: Duration = Duration::from_secs(10);
+/// A v0.6 worker drops the tasks of a job it has given up for one to two minutes.
+const GIVEN_UP: Duration = Duration::from_secs(130);
+/// A v0.6 worker drops a task once each [`WORDS_PATIENCE`] while it has given up the job.
+const SKIPS_MAX: u32 = 100;
+/// A reason is for people, and has to fit a frame with the other headers.
+const REASON_MAX: usize = 1000;
+
+impl Session {
+    pub(super) fn child_acks(&mut self, frame: Frame) {
+        let Some(ack) = wire::ack(&frame) else { return self.for_broker(frame) };
+        let tasks = self.tasks_of(frame.channel(), ack.delivery_tag, ack.multiple);
+        let [task] = *tasks else {
+            self.counters.done += tasks.len() as u64;
+            for task in tasks {
+                self.release(task);
+            }
+            return self.for_broker(frame);
+        };
+        self.counters.done += 1;
+        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
+        let spent = std::mem::take(&mut held.abort_shown) && !is_v06(held);
+        let waits = self.settings.repair && held.head.is_some() && !held.answered;
+        if waits && held.withheld.is_empty() && !ack.multiple {
+            held.end = End::Acked(frame, self.now);
+        } else {
+            self.finish(task, frame);
+        }
+        if spent {
+            self.spend();
+        }
+    }
+
+    pub(super) fn child_rejects(&mut self, frame: Frame) {
+        let Some(reject) = wire::reject(&frame) else { return self.for_broker(frame) };
+        let (delivery_tag, requeue) = (reject.delivery_tag, reject.requeue);
+        self.child_drops(frame, &basic::Nack { delivery_tag, multiple: false, requeue });
+    }
+
+    pub(super) fn child_nacks(&mut self, frame: Frame) {
+        let Some(nack) = wire::nack(&frame) else { return self.for_broker(frame) };
+        self.child_drops(frame, &nack);
+    }
+
+    fn child_drops(&mut self, frame: Frame, nack: &basic::Nack) {
+        let tasks = self.tasks_of(frame.channel(), nack.delivery_tag, nack.multiple);
+        if tasks.is_empty() || nack.requeue || !self.settings.repair {
+            let count = if nack.requeue {
+                &mut self.counters.given_back
+            } else {
+                &mut self.counters.failed
+            };
+            *count += tasks.len() as u64;
+            for task in tasks {
+                self.release(task);
+            }
+            return self.for_broker(frame);
+        }
+        for task in tasks {
+            self.dropped(task);
+        }
+    }
+
+    /// The child has dropped a task. It is settled once the child has said why, or will not.
+    fn dropped(&mut self, task: u64) {
+        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
+        let queue = held.head.as_ref().map(|head| &head.result_queue);
+        let given_up = self.given_up.iter().any(|(job, _)| Some(job) == queue);
+        if held.abort_shown || given_up {
+            return self.give_up(task);
+        }
+        held.end = End::Dropped(self.now);
+        if held.reason.is_some() {
+            self.settle(task, None);
+        }
+    }
+
+    /// The child did as it was told: nobody waits for the task any more.
+    fn give_up(&mut self, task: u64) {
+        let Some(held) = self.release(task) else { return };
+        self.counters.aborted += 1;
+        self.say_to_broker(wire::ack_of(held.channel, held.delivery_tag));
+        if !is_v06(&held) {
+            // It waits ten seconds and ends; tasks are better off elsewhere until then.
+            self.spend();
+        }
+    }
+
+    /// Tries a failed task again, or puts it aside. `why` is known when it was not the child that said
+    /// so.
+    pub(super) fn settle(&mut self, task: u64, why: Option<&str>) {
+        let attempts = self.settings.attempts;
+        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
+        held.end = End::Settling;
+        let skipped = why.is_none() && held.reason.is_none() && is_v06(held);
+        let again = held.tags.attempt < attempts;
+        let words = reason(held, why);
+        let job = if skipped && held.tags.skipped < SKIPS_MAX {
+            retry(held, held.tags.attempt, held.tags.skipped + 1, None)
+        } else if again {
+            retry(held, held.tags.attempt + 1, 0, Some(words.clone()))
+        } else {
+            aside(held, words.clone())
+        };
+        let told = held.answered;
+        let failure = Failure { proof: held.proof(), is_held_back: again, at: self.now };
+        let tell = (job.aim == Aim::DeadLetter && !told).then(|| tell(held, &words)).flatten();
+        self.counters.failed += u64::from(!skipped);
+        self.failure = (why.is_none() && !skipped).then_some(failure);
+        if job.aim == Aim::DeadLetter {
+            let whole = format!(
+                "a task of `{}` was put aside after {attempts} attempts: {words}",
+                job.queue_told()
+            );
+            self.effects.push(Effect::Trouble(whole));
+        }
+        for job in tell.into_iter().chain([job]) {
+            self.own.push(job, &mut self.effects);
+        }
+    }
+
+    /// The broker has said what became of what we published.
+    pub(super) fn settled(&mut self, job: &Job, fate: Fate) {
+        match (job.aim, fate) {
+            (Aim::Tell, _) => return,
+            (Aim::Retry, Fate::Confirmed) => self.counters.retried += 1,
+            (Aim::DeadLetter, Fate::Confirmed) => self.counters.dead_lettered += 1,
+            (Aim::Retry | Aim::DeadLetter, Fate::Lost) => self.counters.given_back += 1,
+        }
+        let Some(held) = self.release(job.task) else { return };
+        let (channel, tag) = (held.channel, held.delivery_tag);
+        self.say_to_broker(match fate {
+            Fate::Confirmed => wire::ack_of(channel, tag),
+            Fate::Lost => wire::give_back(channel, tag),
+        });
+    }
+
+    /// The child has died: what it had in hand has failed for this reason.
+    pub(crate) fn child_died(&mut self, why: &str, now: Instant) {
+        self.now = now;
+        if !self.settings.repair {
+            return;
+        }
+        let in_hand = self.held.iter().filter(|held| !matches!(held.end, End::Settling));
+        let in_hand: Vec<_> = in_hand.map(|held| (held.number, held.abort_shown)).collect();
+        for (task, aborted) in in_hand {
+            if aborted { self.give_up(task) } else { self.settle(task, Some(why)) }
+        }
+    }
+
+    /// Time went by.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.now = now;
+        let over = |since: Instant, patience: Duration| now.duration_since(since) >= patience;
+        self.given_up.retain(|(_, since)| !over(*since, GIVEN_UP));
+        self.failure.take_if(|failure| over(failure.at, ABORT_PATIENCE));
+        let mut late = Vec::new();
+        for held in &self.held {
+            match &held.end {
+                End::Acked(ack, since) if over(*since, RESULT_PATIENCE) => {
+                    late.push((held.number, Some(ack.clone())));
+                }
+                End::Dropped(since) if over(*since, WORDS_PATIENCE) => {
+                    late.push((held.number, None));
+                }
+                End::Open | End::Acked(..) | End::Dropped(_) | End::Settling => {}
+            }
+        }
+        for (task, ack) in late {
+            match ack {
+                Some(ack) => self.finish(task, ack),
+                None => self.settle(task, None),
+            }
+        }
+        self.go_on_draining();
+    }
+
+    /// The tasks in hand that an acknowledgement is about.
+    fn tasks_of(&self, channel: u16, tag: u64, multiple: bool) -> Vec<u64> {
+        let meant = |held: &&Held| {
+            let to_settle = matches!(held.end, End::Open);
+            let this = held.delivery_tag == tag;
+            let before = multiple && (tag == 0 || held.delivery_tag <= tag);
+            to_settle && held.channel == channel && (this || before)
+        };
+        self.held.iter().filter(meant).map(|held| held.number).collect()
+    }
+}
+
+impl Job {
+    /// The queue that the task came from.
+    fn queue_told(&self) -> String {
+        let properties = amqp_admin::Properties::from(self.header.properties.clone());
+        properties.header(QUEUE_HEADER).unwrap_or_else(|| self.queue.clone())
+    }
+}
+
+fn is_v06(held: &Held) -> bool {
+    held.head.as_ref().is_some_and(|head| head.generation == Generation::V06)
+}
+
+fn reason(held: &Held, why: Option<&str>) -> String {
+    let known = tags_reason(&held.header);
+    let words = why.map(str::to_owned).or_else(|| held.reason.clone()).or(known);
+    let words = words.unwrap_or_else(|| "the worker dropped it and gave no reason".to_owned());
+    words.chars().take(REASON_MAX).collect()
+}
+
+/// Why an earlier attempt failed.
+fn tags_reason(header: &ContentHeader) -> Option<String> {
+    amqp_admin::Properties::from(header.properties.clone()).header(REASON_HEADER)
+}
+
+fn retry(held: &Held, attempt: u32, skipped: u32, why: Option<String>) -> Job {
+    let mut tags = vec![(ATTEMPT_HEADER, attempt.to_string())];
+    if skipped > 0 || held.tags.skipped > 0 {
+        tags.push((SKIPPED_HEADER, skipped.to_string()));
+    }
+    tags.extend(why.map(|why| (REASON_HEADER, why)));
+    job(held, Aim::Retry, &held.queue, &tags)
+}
+
+fn aside(held: &Held, why: String) -> Job {
+    let attempt = (ATTEMPT_HEADER, held.tags.attempt.to_string());
+    let tags = [attempt, (REASON_HEADER, why), (QUEUE_HEADER, held.queue.clone())];
+    job(held, Aim::DeadLetter, DEAD_LETTER, &tags)
+}
+
+fn job(held: &Held, aim: Aim, queue: &str, tags: &[(&str, String)]) -> Job {
+    let header = tags::with(&held.header, tags);
+    Job { aim, task: held.number, queue: queue.to_owned(), header, body: None }
+}
+
+/// The failed result that the child did not send, so that the leader does not wait for ever.
+fn tell(held: &Held, words: &str) -> Option<Job> {
+    let task = held.head.as_ref()?;
+    let body = failed_result(task.serializer, words);
+    let properties = BasicProperties::default().with_delivery_mode(2);
+    let header = ContentHeader { class_id: 60, body_size: body.len() as u64, properties };
+    let tags: Vec<_> = held.tags.task.iter().map(|task| (TASK_HEADER, task.clone())).collect();
+    Some(Job {
+        aim: Aim::Tell,
+        task: held.number,
+        queue: task.result_queue.to_string(),
+        header: tags::with(&header, &tags),
+        body: Some(body),
+    })
+}
