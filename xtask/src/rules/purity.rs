@@ -3,7 +3,7 @@
 use super::{File, Finding, Tree, has_word};
 
 /// The modules that decide; a folder of the same name belongs to the module.
-const PURE: [(&str, &[&str]); 4] = [
+const PURE: [(&str, &[&str]); 5] = [
     (
         "amqp-admin",
         &[
