@@ -95,10 +95,11 @@ impl Forward {
 /// Serves connections until it is dropped, and its connections with it.
 async fn serve(listener: TcpListener, target: Target, trouble: Trouble) {
     let mut connections = JoinSet::new();
-    while let Ok((ours, _)) = listener.accept().await {
+    while let Ok((mut ours, _)) = listener.accept().await {
         let (target, trouble) = (target.clone(), trouble.clone());
         connections.spawn(async move {
-            if let Err(error) = target.relay(ours).await
+            // Ours is closed only after the trouble is known: whoever sees the end can ask why.
+            if let Err(error) = target.relay(&mut ours).await
                 && let Ok(mut last) = trouble.lock()
             {
                 *last = Some(format!("{error:#}"));
@@ -109,7 +110,7 @@ async fn serve(listener: TcpListener, target: Target, trouble: Trouble) {
 }
 
 impl Target {
-    async fn relay(&self, ours: TcpStream) -> Result<()> {
+    async fn relay(&self, ours: &mut TcpStream) -> Result<()> {
         let namespace = self.namespace.as_str();
         let asked = Asked { verb: "create", resource: "pods/portforward", namespace };
         let pods = self.cluster.api::<Pod>(namespace);
@@ -128,13 +129,13 @@ impl Target {
 }
 
 async fn copy<F: AsyncRead + AsyncWrite + Unpin>(
-    mut ours: TcpStream,
+    ours: &mut TcpStream,
     far: impl Future<Output = Result<F>>,
 ) -> Result<()> {
     let mut far = far.await?;
     ours.set_nodelay(true)?;
     // A connection that one side ends without a word is no trouble of the way.
-    let _ = copy_bidirectional(&mut ours, &mut far).await;
+    let _ = copy_bidirectional(ours, &mut far).await;
     Ok(())
 }
 
