@@ -17,6 +17,8 @@ mod gateway;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod page;
