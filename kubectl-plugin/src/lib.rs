@@ -29,6 +29,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use cli::Cli;
 use output::Printer;
 
+/// What the file name of a plugin of kubectl begins with.
+pub(crate) const PLUGIN: &str = "kubectl-";
+
 /// Reads the command line, does what it says, and gives the exit code of the table in
 /// `docs/cli.md`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -60,9 +63,30 @@ fn program(args: &[OsString]) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// As a plugin of kubectl the program is called `kubectl-zero`, and people type `kubectl zero`.
+/// Under a plugin's file name people type `kubectl` and the rest of it.
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    let name = if program(args).starts_with("kubectl-") { "kubectl zero" } else { "zero" };
-    let command = Cli::command().bin_name(name).name(name);
+    let name = typed(&program(args));
+    let command = Cli::command().name("zero").bin_name(name.clone()).display_name(name);
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
+
+/// PURE: what people type for a program of this file name. kubectl looks for a dash in what is
+/// typed as an underscore in the file's name.
+fn typed(program: &str) -> String {
+    match program.strip_prefix(PLUGIN) {
+        Some(plugin) => format!("kubectl {}", plugin.replace('_', "-")),
+        None => "zero".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_called_as_kubectl_finds_it() {
+        assert_eq!(typed("kubectl-zero"), "kubectl zero");
+        assert_eq!(typed("kubectl-zero_prover"), "kubectl zero-prover");
+        assert_eq!(typed("zero"), "zero");
+    }
 }

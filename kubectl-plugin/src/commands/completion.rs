@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 
+use crate::PLUGIN;
 use crate::cli::Cli;
 use crate::complete;
 use crate::exit::{self, Code};
@@ -14,7 +15,8 @@ use crate::output::Printer;
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
 kubectl (1.26 and later) asks a program called kubectl_complete-zero on the path; `install` links it
-to this one. Names of queues are asked of the broker that ZERO_AMQP_URI names.
+to this one. Names of queues are asked of the broker that ZERO_AMQP_URI names, or of the release in
+the kubeconfig's namespace.
 
 Examples:
   source <(zero completion bash)
@@ -73,8 +75,10 @@ fn script(shell: Shell, printer: &mut Printer) -> Result<Code> {
 /// A link that is there already, to wherever, is left alone unless it leads here.
 fn install(dir: Option<PathBuf>, printer: &mut Printer) -> Result<Code> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let name = format!("{}{}", complete::NAME, name.strip_prefix(PLUGIN).unwrap_or("zero"));
     let dir = dir.or_else(|| program.parent().map(PathBuf::from));
-    let link = dir.context("this program is in no folder")?.join(format!("{}zero", complete::NAME));
+    let link = dir.context("this program is in no folder")?.join(name);
     match std::fs::read_link(&link) {
         Ok(there) if there == program => {}
         Ok(_) => {

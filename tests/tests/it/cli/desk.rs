@@ -216,6 +216,6 @@ const PATTERNS: [(&str, &str); 11] = [
     (r"at most \d+\.\d s old", "at most [time] old"),
     (r#"\{"error".*?\}"#, "[the broker's words]"),
     (r"(ACCESS_REFUSED|NOT_ALLOWED|NOT_FOUND|RESOURCE_LOCKED)[^;\n]*", "$1 [the broker's words]"),
-    (r"error sending request: [^;\n]*", "[the connection's end]"),
+    (r"client error \((SendRequest|Canceled)\)[^;\n]*", "[the connection's end]"),
     (r"(?i)connection refused \(os error \d+\)", "[connection refused]"),
 ];

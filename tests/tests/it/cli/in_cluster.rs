@@ -10,6 +10,7 @@ use tests::scaler::RunningScaler;
 use tests::zero::{Answer, Zero};
 
 use super::desk::{Desk, TASKS};
+use super::json::check;
 use super::tasks::QUEUE;
 use crate::certificates::Authority;
 use crate::conformance::broker_tls::{SERVICE, Secured, write};
@@ -160,6 +161,10 @@ async fn a_release_is_found_and_its_queues_are_managed_through_the_api_server() 
     let status = desk.run_as(&zero, 0, &["queues", "-o", "wide"]);
     assert!(status.stdout.contains("rabbitmq-0:"), "pods are named: {status:#?}");
     worker.close().await.unwrap();
+    let whole = ["status", "-o", "json"];
+    let told = serde_json::from_str(&desk.try_as(&zero, &whole).stdout).unwrap();
+    check(&whole, &told);
+    assert_eq!(told["release"]["name"], "zero");
     desk.run_as(&zero, 0, &["peek", QUEUE, "-n", "2"]);
     desk.run_as(&zero, 7, &["purge", "--all"]);
     let remove = ["remove", "--block", "7", "--yes", "--reason", "a test"];
@@ -256,12 +261,17 @@ async fn scaling_is_held_and_let_go_of() {
     desk.run_as(&zero, 0, &["scale", "pause", "--replicas", "0", "--yes", "--reason", "a test"]);
     assert_eq!(site.annotations("worker"), r#"{"autoscaling.keda.sh/paused-replicas":"0"}"#);
     assert_eq!(site.annotations("other"), "{}");
-    desk.run_as(&zero, 0, &["scale", "pause", "worker", "--scale-in", "--yes", "-o", "json"]);
+    let pause = ["scale", "pause", "worker", "--scale-in", "--yes", "-o", "json"];
+    let paused = desk.run_as(&zero, 0, &pause);
+    check(&pause, &serde_json::from_str(&paused.stdout).unwrap());
     assert_eq!(site.annotations("worker"), r#"{"autoscaling.keda.sh/paused-scale-in":"true"}"#);
     desk.run_as(&zero, 4, &["scale", "resume", "nobody", "--yes"]);
     site.allow(&verbs[..3]);
     desk.run_as(&zero, 1, &["scale", "resume", "--yes"]);
     site.allow(&verbs);
+    let resume = ["scale", "resume", "--dry-run", "-o", "json"];
+    let planned = desk.try_as(&zero, &resume);
+    check(&resume, &serde_json::from_str(&planned.stdout).unwrap());
     desk.run_as(&zero, 0, &["scale", "resume", "--yes"]);
     assert_eq!(site.annotations("worker"), "{}");
     assert_eq!(site.events().lines().count(), 3, "{}", site.events());

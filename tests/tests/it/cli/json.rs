@@ -19,6 +19,8 @@ fn definition<'a>(args: &[&'a str]) -> &'a str {
     match args {
         ["queues", "show", ..] => "queuesShow",
         ["orphans", "--reclaim", ..] => "orphansReclaim",
+        ["scale", "pause", ..] => "scalePause",
+        ["scale", "resume", ..] => "scaleResume",
         [command, ..] => command,
         [] => panic!("no command"),
     }
@@ -36,7 +38,7 @@ fn validator(args: &[&str]) -> Validator {
 }
 
 /// Fails unless the data is as the schema says, and unless one key more would be noticed.
-fn check(args: &[&str], data: &Value) {
+pub(super) fn check(args: &[&str], data: &Value) {
     let validator = validator(args);
     let wrong: Vec<String> = validator.iter_errors(data).map(|e| e.to_string()).collect();
     assert!(wrong.is_empty(), "{args:?}: {wrong:#?} in {data:#}");
