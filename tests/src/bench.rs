@@ -5,6 +5,7 @@
 
 mod calls;
 mod freshness;
+mod gateway;
 mod minute;
 mod paced;
 mod plot;
@@ -36,6 +37,8 @@ pub enum What {
     Scaler,
     /// What taking messages out of queues costs: `queues.md`.
     Queues,
+    /// What the gateway costs the messages that go through it: `gateway.md`.
+    Gateway,
 }
 
 /// Measures our programs against private RabbitMQ nodes.
@@ -45,7 +48,7 @@ pub struct Options {
     #[arg(long, default_value = "docs/benchmarks")]
     out: PathBuf,
     /// What to measure.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [What::Scaler, What::Queues])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [What::Scaler, What::Queues, What::Gateway])]
     what: Vec<What>,
     /// Numbers of queues to measure at.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 10_000])]
@@ -79,6 +82,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     if options.what.contains(&What::Queues) {
         Box::pin(surgery::run(&options.out)).await?;
+    }
+    if options.what.contains(&What::Gateway) {
+        Box::pin(gateway::run(&options.out)).await?;
     }
     say(&format!("written to {}", options.out.display()));
     Ok(())

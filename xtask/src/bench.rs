@@ -8,8 +8,8 @@ use crate::shell;
 /// What this run will do, said before it does it.
 const PLAN: &str = "\
 This measures the release build against private RabbitMQ nodes, one after the other: the scaler with
-10, 1 000 and 10 000 queues, then what taking messages out of queues costs. It writes docs/benchmarks
-and takes about an hour; let the machine do nothing else meanwhile.";
+10, 1 000 and 10 000 queues, then what taking messages out of queues costs, then what the gateway
+costs the messages that go through it. It writes docs/benchmarks and takes about an hour; let the machine do nothing else meanwhile.";
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -23,8 +23,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     shell::say(PLAN);
     provision::ensure_rabbitmq(&mut |line: &str| shell::say(line))?;
-    let ours = ["--package", "scaler", "--package", "kubectl-plugin", "--package", "tests"];
-    let build = [&["build", "--release", "--locked", "--bins"][..], &ours].concat();
+    let ours = ["scaler", "kubectl-plugin", "prover-host", "tests"].map(|name| ["--package", name]);
+    let build = [&["build", "--release", "--locked", "--bins"][..], ours.as_flattened()].concat();
     shell::run(&mut shell::cargo(&[&build[..], &["--features", "bench"]].concat()))?;
     let binaries = shell::target_dir()?.join("release");
     let mut bench = std::process::Command::new(binaries.join("zero-bench"));
