@@ -5,6 +5,7 @@ mod course;
 mod leaders;
 mod logs;
 mod look;
+mod notice;
 mod programs;
 mod progress;
 mod screen;
@@ -14,6 +15,7 @@ mod summary;
 mod view;
 mod withdrawal;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,7 @@ use crate::shell;
 use blocks::{BLOCKS, Block, MISTAKE};
 use course::{Course, now};
 use leaders::{Desk, Leaders};
+use notice::Notice;
 use programs::Programs;
 use progress::Progress;
 use screen::Screen;
@@ -38,14 +41,15 @@ const KEPT_LOOK: Duration = Duration::from_secs(1);
 
 /// What this run will do, said before it does it.
 const INTENT: &str = "\
-This shows zero-scaler and zero at work on this machine, without Kubernetes and without a real prover.
-  1. The scaler, zero and a stand-in prover are built; the first time that takes some minutes.
+This shows zero-scaler, zero-worker and zero at work on this machine, without Kubernetes and without a real prover.
+  1. These programs and a stand-in prover are built; the first time that takes some minutes.
   2. A broker: the one that AMQP_URI names, on which the demo uses a vhost of its own; else a
      private RabbitMQ node on free loopback ports. Where rabbitmq-server is missing it is installed
      with apt-get, if that may be, its service left off; else Docker is tried.
   3. The scaler starts with its autoscaler: no worker as long as there is no work.
   4. Blocks of this repository go to the broker, workers come, prove, and go; proofs are checked.
-     One block too many is among them: `zero remove` takes it back while the others go on.
+     One block too many is among them: `zero remove` takes it back while the others go on. One
+     worker is told to go while it holds a task: it finishes first, and nothing is proved twice.
 Everything it starts ends with it, and nothing but an installed package stays. Ctrl-C ends it.
 ";
 
@@ -74,8 +78,8 @@ pub(crate) struct Args {
     /// The most workers at once.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
     max: u32,
-    /// The command of a worker, instead of the stand-in's. Its environment holds
-    /// `PALADIN_AMQP_URI`.
+    /// The command of a worker, instead of the stand-in's. It runs behind `zero-worker`; its
+    /// environment holds `PALADIN_AMQP_URI`.
     #[arg(long, value_name = "COMMAND")]
     worker: Option<String>,
 }
@@ -102,18 +106,24 @@ fn perform(args: &Args, stop: &Stop) -> anyhow::Result<()> {
     shell::say(INTENT);
     shell::say(HONESTY);
     let target = shell::target_dir()?;
-    shell::step("build the scaler, zero and the stand-in prover");
+    shell::step("build our programs and the stand-in prover");
     let programs = Programs::build(&target, stop)?;
     shell::step("find or start a broker");
     let broker = stage::broker(stop)?;
     stop.check()?;
     shell::step("start the scaler with its autoscaler");
-    let stand_in = || shell_words::quote(&programs.worker.to_string_lossy()).into_owned();
-    let worker = args.worker.clone().unwrap_or_else(stand_in);
+    let worker = worker(&programs, args.worker.as_deref());
     let mut stage = Stage::set(broker, &Plan { worker, max: args.max })?;
     shell::say(&format!("status page: {}", stage.page()));
     let outcome = on(&mut stage, args, stop, (&programs, started));
     outcome.map_err(|error| explained(error, &stage, stop))
+}
+
+/// The worker's command behind `zero-worker`, which finds the broker in the environment.
+fn worker(programs: &Programs, command: Option<&str>) -> String {
+    let quoted = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
+    let command = command.map_or_else(|| quoted(&programs.worker), str::to_owned);
+    format!("{} -- {command}", quoted(&programs.host))
 }
 
 /// What happens on a stage that is set.
@@ -132,6 +142,7 @@ fn on(
         leaders: Leaders::new(desk, &blocks, MISTAKE),
         progress: Progress::new(now(), tasks),
         withdrawal: Withdrawal::of(MISTAKE),
+        notice: Notice::default(),
         screen: Screen::open(),
         blocks: u64::try_from(blocks.len())?,
         max: args.max,

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use super::leaders::Leaders;
 use super::logs;
 use super::look::Look;
+use super::notice::Notice;
 use super::progress::Progress;
 use super::screen::Screen;
 use super::signals::Stop;
@@ -14,6 +15,7 @@ use super::stage::Stage;
 use super::summary::Summary;
 use super::view::{Phase, View};
 use super::withdrawal::{Withdrawal, Zero};
+use crate::shell;
 
 /// Between two looks: quicker than the scaler itself notices anything.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -36,6 +38,8 @@ pub(crate) struct Course<'a> {
     pub(crate) progress: Progress,
     /// What is taken back on the way.
     pub(crate) withdrawal: Withdrawal,
+    /// Who is told to go on the way.
+    pub(crate) notice: Notice,
     /// Where it is shown.
     pub(crate) screen: Screen,
     /// How many blocks there are.
@@ -54,8 +58,12 @@ impl Course<'_> {
         while !self.leaders.is_done() {
             self.leaders.step(now())?;
             self.withdraw()?;
-            self.turn(Phase::Proving)?;
+            let look = self.turn(Phase::Proving)?;
+            self.give_notice(look.as_ref())?;
         }
+        let Notice::Followed { worker, took } = self.notice else {
+            bail!("no worker was told to go in mid-task, or it did not go: {:?}", self.notice);
+        };
         let proved_at = now();
         self.progress.note_done(self.progress.tasks, proved_at);
         self.leaders.verify()?;
@@ -65,6 +73,7 @@ impl Course<'_> {
         Ok(Summary {
             proved: self.leaders.proved().to_vec(),
             removed: self.withdrawal.removed().unwrap_or_default(),
+            notice: (worker, took),
             most_workers: self.progress.most_workers,
             reaction: self.progress.reaction(),
             drain: ended.duration_since(proved_at),
@@ -79,6 +88,19 @@ impl Course<'_> {
         }
         self.zero(Withdrawal::perform)?;
         self.progress.tasks -= self.withdrawal.removed().unwrap_or_default();
+        Ok(())
+    }
+
+    /// Tells one worker to go in mid-task.
+    fn give_notice(&mut self, look: Option<&Look>) -> anyhow::Result<()> {
+        let Some(look) = look.filter(|_| self.withdrawal.removed().is_some()) else {
+            return Ok(());
+        };
+        let words = self.notice.step(look, self.progress.first_worker, now())?;
+        if let Some(words) = words {
+            self.screen.leave();
+            shell::step(&words);
+        }
         Ok(())
     }
 
@@ -106,7 +128,7 @@ impl Course<'_> {
             }
             if now().duration_since(since) > STILL_LIMIT {
                 let last = self.stage.look()?;
-                let alive = last.workers.iter().filter(|worker| worker.alive).count();
+                let alive = last.workers.iter().filter(|worker| worker.pid.is_some()).count();
                 bail!(
                     "{} s after the last proof {alive} workers run and the backlog is {:?}; the \
                      scaler's log says what it waits for",

@@ -37,8 +37,8 @@ pub(crate) struct Worker {
     pub(crate) number: u64,
     /// What it does.
     pub(crate) state: String,
-    /// It has a process.
-    pub(crate) alive: bool,
+    /// Its process; none while none runs.
+    pub(crate) pid: Option<u32>,
     /// It keeps ending early.
     pub(crate) crash_loop: bool,
     /// How the last one there ended.
@@ -71,7 +71,7 @@ impl Look {
     pub(crate) fn is_quiet(&self) -> bool {
         !self.roles.is_empty()
             && self.sum(|_| true) == Some(0)
-            && self.workers.iter().all(|worker| !worker.alive)
+            && self.workers.iter().all(|worker| worker.pid.is_none())
     }
 
     /// A worker that keeps ending early.
@@ -105,7 +105,7 @@ fn worker(value: &Value) -> Worker {
     Worker {
         number: number(value, "number").unwrap_or_default(),
         state: text(value, "state").unwrap_or_default(),
-        alive: number(value, "pid").is_some(),
+        pid: number(value, "pid").and_then(|pid| u32::try_from(pid).ok()),
         crash_loop: value.get("crash_loop").and_then(Value::as_bool).unwrap_or_default(),
         last_exit: text(value, "last_exit"),
     }
@@ -148,7 +148,7 @@ mod tests {
     fn only_our_vhost_counts() {
         let look = Look::of(&status(), "ours");
         assert_eq!((look.backlog(), look.wanted, look.running), (Some(16), Some(16), 1));
-        assert_eq!(look.workers.first().map(|worker| worker.alive), Some(true));
+        assert_eq!(look.workers.first().map(|worker| worker.pid.is_some()), Some(true));
         assert!(!look.is_quiet());
     }
 
@@ -166,7 +166,7 @@ mod tests {
         let mut look = Look::of(&status(), "ours");
         look.roles.iter_mut().for_each(|role| (role.ready, role.unacked) = (Some(0), Some(0)));
         assert!(!look.is_quiet());
-        look.workers.iter_mut().for_each(|worker| worker.alive = false);
+        look.workers.iter_mut().for_each(|worker| worker.pid = None);
         assert!(look.is_quiet());
     }
 

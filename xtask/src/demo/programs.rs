@@ -26,13 +26,15 @@ pub(crate) struct Programs {
     pub(crate) verifier: PathBuf,
     /// Takes a block back.
     pub(crate) zero: PathBuf,
+    /// Runs a worker behind the gateway.
+    pub(crate) host: PathBuf,
 }
 
 impl Programs {
     /// Builds our programs and the stand-in prover; quick when nothing has changed.
     pub(crate) fn build(target: &Path, stop: &Stop) -> anyhow::Result<Self> {
-        let ours = ["--package", "scaler", "--package", "kubectl-plugin"];
-        let ours = [&["build", "--locked", "--bins"][..], &ours].concat();
+        let ours = ["scaler", "kubectl-plugin", "prover-host"].map(|name| ["--package", name]);
+        let ours = [&["build", "--locked", "--bins"][..], ours.as_flattened()].concat();
         build(&mut shell::cargo(&ours), stop)?;
         build(&mut test::stand_in("build", &shell::root().join(STAND_IN), target), stop)?;
         let built = target.join("stand-in").join("debug");
@@ -41,6 +43,7 @@ impl Programs {
             worker: built.join("stand-in-v07-worker"),
             verifier: built.join("stand-in-v07-verifier"),
             zero: target.join("debug").join("kubectl-zero"),
+            host: target.join("debug").join("zero-worker"),
         })
     }
 }

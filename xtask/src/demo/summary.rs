@@ -7,7 +7,7 @@ use super::blocks::{Block, MISTAKE};
 /// What is real here and what is not, said first and last.
 pub(crate) const HONESTY: &str = "\
 The prover here is a stand-in: its proofs prove nothing, and the time each takes is made up.
-Real are RabbitMQ, paladin's queues and messages, the scaler, its autoscaler, and `zero`.";
+Real are RabbitMQ, paladin's queues and messages, the scaler, its autoscaler, the gateway, and `zero`.";
 
 /// One block that went through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct Summary {
     pub(crate) proved: Vec<Proved>,
     /// Tasks of the block by mistake that were taken back.
     pub(crate) removed: u64,
+    /// The worker that was told to go in mid-task, and how long it took it to finish.
+    pub(crate) notice: (u64, Duration),
     /// The most workers at once.
     pub(crate) most_workers: u64,
     /// From the first task on the broker to the first worker.
@@ -55,6 +57,7 @@ impl Summary {
         format!(
             "{table}\n\n\
              taken back by `zero remove`    {} tasks of block {}\n\
+             told to go in mid-task         worker {}: finished its task, went after {}\n\
              workers                        0 → {} → 0\n\
              first task to first worker     {reaction}\n\
              last proof to no worker        {}\n\
@@ -62,6 +65,8 @@ impl Summary {
              the whole demo, builds too     {}",
             self.removed,
             MISTAKE.number,
+            self.notice.0,
+            seconds(self.notice.1),
             self.most_workers,
             seconds(self.drain),
             seconds(self.run),
@@ -88,6 +93,7 @@ mod tests {
         let summary = Summary {
             proved: vec![proved(5, "devnet", 4, 6_120), proved(1040, "synthetic", 40, 31_000)],
             removed: 79,
+            notice: (3, Duration::from_millis(2_400)),
             most_workers: 4,
             reaction: Some(Duration::from_millis(640)),
             drain: Duration::from_secs(7),
@@ -98,6 +104,7 @@ mod tests {
   1040  synthetic     40     40     31.0        40900  yes
 
 taken back by `zero remove`    79 tasks of block 1174
+told to go in mid-task         worker 3: finished its task, went after 2.4 s
 workers                        0 → 4 → 0
 first task to first worker     0.6 s
 last proof to no worker        7.0 s

@@ -192,7 +192,7 @@ fn table_row(role: &Role) -> String {
 fn workers(all: &[Worker]) -> String {
     let alive: Vec<String> = all
         .iter()
-        .filter(|worker| worker.alive || worker.crash_loop)
+        .filter(|worker| worker.pid.is_some() || worker.crash_loop)
         .map(|worker| format!("{} {}", worker.number, worker.state))
         .collect();
     if alive.is_empty() { "none".to_owned() } else { alive.join(" · ") }
@@ -227,8 +227,8 @@ mod tests {
     }
 
     fn worker(number: u64, state: &str) -> Worker {
-        let (alive, crash_loop) = (state != "ended", false);
-        Worker { number, state: state.into(), alive, crash_loop, last_exit: None }
+        let (pid, crash_loop) = ((state != "ended").then_some(1), false);
+        Worker { number, state: state.into(), pid, crash_loop, last_exit: None }
     }
 
     fn look() -> Look {
