@@ -10,6 +10,9 @@ use crate::queue::{Queue, QueueKind};
 use crate::wanted::Wanted;
 use crate::words::plural;
 
+/// So many empty queues that go share a line: one each would hide the rest of the plan.
+const MANY: usize = 6;
+
 /// Everything a command will do, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -198,11 +201,45 @@ impl fmt::Display for Step {
     }
 }
 
+/// The deletion of many empty queues, by the first of them, in one line.
+struct Alike<'a>(&'a Step, &'a [Step]);
+
+impl fmt::Display for Alike<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(first, all) = self;
+        let unused = matches!(first.act, Act::Delete { only_unused: true, .. });
+        let when = if unused { ", each if still nobody consumes from it" } else { "" };
+        write!(f, "delete {} empty queues{when}: ", all.len())?;
+        let names: Vec<String> = all.iter().map(|step| format!("`{}`", step.queue)).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl Step {
+    /// Whether a queue goes and no message with it.
+    fn is_empty_queue(&self) -> bool {
+        matches!(self.act, Act::Delete { ready: Some(0), .. })
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "In vhost `{}`:", self.vhost)?;
-        for (step, number) in self.steps.iter().zip(1..) {
-            writeln!(f, "  {number}. {step}")?;
+        let mut number = 1;
+        for alike in self.steps.chunk_by(|one, other| one.is_empty_queue() && one.act == other.act)
+        {
+            let last = number + alike.len() - 1;
+            match alike {
+                [step, ..] if alike.len() >= MANY => {
+                    writeln!(f, "  {number}–{last}. {}", Alike(step, alike))?;
+                }
+                _ => {
+                    for (step, number) in alike.iter().zip(number..) {
+                        writeln!(f, "  {number}. {step}")?;
+                    }
+                }
+            }
+            number = last + 1;
         }
         if self.steps.is_empty() {
             writeln!(f, "  nothing to do")?;
@@ -250,6 +287,23 @@ mod tests {
         ");
         assert!(plan.needs_backup());
         assert_eq!(plan.messages(), None);
+    }
+
+    #[test]
+    fn many_empty_queues_that_go_share_a_line() {
+        let mut plan = Plan::new(VhostName::default());
+        let delete = |ready| Act::Delete { ready: Some(ready), only_unused: true };
+        plan.step(queue("full"), delete(3));
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            plan.step(queue(name), delete(0));
+        }
+        plan.step(queue("z"), Act::Purge { ready: Some(3), unacked: None });
+        insta::assert_snapshot!(plan, @"
+        In vhost `/`:
+          1. delete the queue `full` with 3 ready messages, if still nobody consumes from it
+          2–7. delete 6 empty queues, each if still nobody consumes from it: `a`, `b`, `c`, `d`, `e`, `f`
+          8. purge 3 ready messages of `z`, without a backup
+        ");
     }
 
     #[test]
