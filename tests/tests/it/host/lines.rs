@@ -14,8 +14,8 @@ fn printing(options: &[&str], bytes: &[u8], home: &std::path::Path) -> Host {
 #[tokio::test]
 async fn ids_become_fields_and_all_else_passes_byte_for_byte() {
     let home = tempfile::tempdir().unwrap();
-    let long = vec![b'x'; 200_000];
-    let other = [b"\xff\xfe bytes\r\n\n".as_slice(), &long, b"\n"].concat();
+    let endless = vec![b'x'; 200_000];
+    let other = [b"\xff\xfe bytes\r\n\n".as_slice(), &endless, b"\n"].concat();
     let event = format!("{PROVED} id=\"b20362227 - 79 (1)\"\n");
     let lines = [other.as_slice(), event.as_bytes(), &other].concat();
     let host = printing(&[], &lines, home.path());
