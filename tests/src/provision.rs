@@ -7,6 +7,7 @@ mod apt;
 pub mod kubernetes;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -115,6 +116,30 @@ pub fn ensure_chromium(say: Say<'_>) -> anyhow::Result<PathBuf> {
     );
     apt::install("chromium", say)?;
     chromium().context("`chromium` was installed but is not on the path")
+}
+
+/// A Python that has the AMQP client pika; looks and changes nothing.
+#[must_use]
+pub fn python_with_pika() -> Option<PathBuf> {
+    let debians = PathBuf::from("/usr/bin/python3");
+    let known = on_path("python3").into_iter().chain(Some(debians).filter(|path| path.is_file()));
+    known.into_iter().find(|python| {
+        let mut import = Command::new(python);
+        import.args(["-c", "import pika"]).stdin(Stdio::null()).stderr(Stdio::null());
+        import.status().is_ok_and(|status| status.success())
+    })
+}
+
+/// A Python that has the AMQP client pika, installed when it is missing.
+pub fn ensure_pika(say: Say<'_>) -> anyhow::Result<PathBuf> {
+    if let Some(python) = python_with_pika() {
+        return Ok(python);
+    }
+    say(
+        "Python's AMQP client pika is not on this machine; the gateway is tested with a client in another language.",
+    );
+    apt::install("python3-pika", say)?;
+    python_with_pika().context("`python3-pika` was installed but no Python imports it")
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

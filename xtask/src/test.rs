@@ -20,7 +20,8 @@ use control_plane::Preparation;
 const PLAN: &str = "\
 This runs every test of the workspace and of the stand-in provers.
   1. RabbitMQ is looked for, and installed when it is missing: the tests talk to a real broker.
-  2. Chromium is looked for, and installed when it is missing: the status page is tested in it.
+  2. Chromium and pika, an AMQP client of Python, are looked for, and installed when they are missing:
+     the status page is tested in the one, the gateway with the other.
   3. etcd, kube-apiserver, kubectl and KWOK are built with Go unless an earlier run has built them:
      `kubectl zero` is tested against a real Kubernetes API server. The first time takes eight to
      twenty minutes on two cores; it goes on in the background of step 4.
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let target = shell::target_dir()?;
     let record = tempfile::tempdir().context("make a folder for the record of this run")?;
     let preparation = Preparation::start();
-    ensure_chromium()?;
+    optional("Chromium", "of the page", provision::ensure_chromium)?;
+    optional("pika", "with a client in another language", provision::ensure_pika)?;
     shell::step("build what the tests start");
     build(&target)?;
     shell::step("start a broker");
@@ -78,11 +80,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without it the tests of the page are skipped; in CI that is a failure.
-fn ensure_chromium() -> anyhow::Result<()> {
-    match provision::ensure_chromium(&mut |line: &str| shell::say(line)) {
+/// Without it some tests are skipped; in CI that is a failure.
+fn optional(
+    what: &str,
+    tests: &str,
+    ensure: fn(provision::Say<'_>) -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<()> {
+    match ensure(&mut |line: &str| shell::say(line)) {
         Err(error) if !is_ci() => {
-            shell::say(&format!("no Chromium, the tests of the page will be skipped: {error:#}"));
+            shell::say(&format!("no {what}, the tests {tests} will be skipped: {error:#}"));
             Ok(())
         }
         outcome => outcome.map(drop),

@@ -21,6 +21,8 @@ mod host;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod other_language;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod private_broker;
