@@ -38,6 +38,7 @@ struct Inner {
     next: u64,
     draining: bool,
     trouble: Option<String>,
+    severed: u64,
 }
 
 /// Shared by the gateway and its connections.
@@ -87,6 +88,14 @@ impl Board {
         self.with(|inner| inner.trouble = Some(words));
     }
 
+    /// A connection to the broker was lost for good, and the child's with it.
+    pub(crate) fn severed(&self, words: String) {
+        self.with(|inner| {
+            inner.severed += 1;
+            inner.trouble = Some(words);
+        });
+    }
+
     /// Tells every connection that is there; waits until all have done as told.
     pub(crate) async fn order(&self, order: impl Fn(Done) -> Order) {
         let (done, mut all_done) = mpsc::channel(1);
@@ -130,6 +139,7 @@ impl Inner {
             whole.spent |= activity.spent;
         }
         whole.in_hand.sort_by_key(|task| task.since);
+        whole.severed = self.severed;
         whole.draining = self.draining;
         whole.trouble.clone_from(&self.trouble);
         whole

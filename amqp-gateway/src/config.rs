@@ -11,6 +11,8 @@ use amqp_admin::{Endpoint, VhostName};
 const ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// A broker of this cluster answers in milliseconds; one that is starting refuses at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A broker's restart takes a minute or two; who repairs one by hand needs longer.
+const RECONNECT_FOR: Duration = Duration::from_secs(600);
 /// What lapin and the broker use themselves.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 /// Tasks of real blocks have 0.5 MB, so one in hand fits with room to spare.
@@ -62,6 +64,9 @@ pub struct Config {
     pub without: BTreeSet<Rule>,
     /// Bounds the connecting to one address, to the broker's last word of welcome.
     pub connect_timeout: Duration,
+    /// For so long a lost connection is tried to be made anew before the child is told of it. Zero:
+    /// it is tried once.
+    pub reconnect_for: Duration,
     /// The longest silence on a connection; whole seconds, rounded up. The broker may ask for less.
     pub heartbeat: Duration,
     /// Bytes of tasks in the child's hands that are kept in memory; the rest is in temporary files.
@@ -83,6 +88,7 @@ impl Config {
             block: None,
             without: BTreeSet::new(),
             connect_timeout: CONNECT_TIMEOUT,
+            reconnect_for: RECONNECT_FOR,
             heartbeat: HEARTBEAT,
             kept_in_memory: KEPT_IN_MEMORY,
         }

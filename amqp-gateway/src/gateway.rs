@@ -12,11 +12,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use crate::activity::Activity;
+use crate::again::Dialler;
 use crate::board::{Board, Order};
 use crate::config::{Config, Rule};
 use crate::dial::Address;
 use crate::error::{Error, Result};
-use crate::handshake;
+use crate::handshake::{self, Introduction, Tuned};
 use crate::keep::Keeper;
 use crate::link::Link;
 use crate::relay::{Desk, Relay};
@@ -42,7 +43,7 @@ pub struct Gateway {
 /// What every connection needs.
 struct Shared {
     config: Config,
-    addresses: Vec<Address>,
+    addresses: Arc<Vec<Address>>,
     board: Arc<Board>,
 }
 
@@ -52,7 +53,8 @@ impl Gateway {
         if config.broker.is_empty() {
             return Err(Error::NoBroker);
         }
-        let addresses = config.broker.iter().cloned().map(Address::new).collect::<Result<_>>()?;
+        let addresses = config.broker.iter().cloned().map(Address::new);
+        let addresses = Arc::new(addresses.collect::<Result<Vec<_>>>()?);
         let failed = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -126,14 +128,16 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut child = Link::new(Box::new(stream));
     let open = open(&mut child, &shared).instrument(span.clone());
     match open.await {
-        Ok((broker, tuned)) => {
+        Ok((broker, introduction, tuned)) => {
             let keeper = Keeper::new(shared.config.kept_in_memory);
             let settings = settings(&shared.config, &tuned);
             let mut session = Session::new(settings, Instant::now().into_std());
             if draining {
                 session.show_no_tasks();
             }
-            let relay = Relay::new((child, broker), &tuned, session, keeper);
+            let (config, addresses) = (shared.config.clone(), Arc::clone(&shared.addresses));
+            let dialler = Dialler::new(config, addresses, introduction, tuned);
+            let relay = Relay::new((child, broker), dialler, session, keeper);
             relay.run(&mut desk).instrument(span).await;
         }
         Err(trouble) => {
@@ -146,7 +150,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     shared.board.leave(number);
 }
 
-fn settings(config: &Config, tuned: &handshake::Tuned) -> Settings {
+fn settings(config: &Config, tuned: &Tuned) -> Settings {
     let holds = |rule| !config.without.contains(&rule);
     Settings {
         policy: config.policy,
@@ -167,7 +171,7 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, handshake::Tuned), Trouble> {
+async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, Introduction, Tuned), Trouble> {
     let silent = |_| Trouble::Silent(GREETING);
     let introduction = timeout(GREETING, handshake::greet(child)).await.map_err(silent)??;
     let config = &shared.config;
@@ -182,5 +186,5 @@ async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, handshake::Tun
     let limit = config.connect_timeout;
     let broker = timeout(limit, broker).await.map_err(|_| Trouble::Silent(limit))??;
     handshake::welcome(child).await?;
-    Ok((broker, tuned))
+    Ok((broker, introduction, tuned))
 }

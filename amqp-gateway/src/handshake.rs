@@ -176,6 +176,22 @@ pub(crate) async fn enter(
     }
 }
 
+/// Enters the vhost with what was agreed on for an earlier connection, which the broker must still
+/// grant.
+pub(crate) async fn enter_again(
+    broker: LoggedIn,
+    tuned: &Tuned,
+    vhost: &VhostName,
+) -> Result<Link, Trouble> {
+    let proposed = &broker.tune;
+    let fits = least(proposed.frame_max, tuned.frame_max) == tuned.frame_max
+        && least(proposed.channel_max, tuned.own_channel) == tuned.own_channel;
+    if !fits {
+        return Err(Trouble::Less);
+    }
+    enter(broker, tuned, vhost).await
+}
+
 /// Tells the child that it is in.
 pub(crate) async fn welcome(child: &mut Link) -> Result<(), Trouble> {
     child.say(&Method::Connection(connection::AMQPMethod::OpenOk(connection::OpenOk {}))).await

@@ -7,6 +7,7 @@
 //! This library knows AMQP and paladin. It must not know Kubernetes or how a child is started.
 
 mod activity;
+mod again;
 mod board;
 mod config;
 mod dial;

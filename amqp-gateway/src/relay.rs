@@ -1,6 +1,10 @@
 //! One connection of the child and the one to the broker behind it: two sockets, bounded queues,
 //! heartbeats on each side for itself, whole frames only.
 
+mod ending;
+mod pulse;
+mod renewing;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -9,14 +13,16 @@ use std::time::Duration;
 use amq_protocol::protocol::connection;
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::again::Dialler;
 use crate::board::{Board, Doing, Done, Order};
 use crate::frame::Frame;
-use crate::handshake::{self, Tuned};
+use crate::handshake;
 use crate::keep::Keeper;
-use crate::link::{Inlet, Link, Outlet};
-use crate::session::{Effect, Session};
+use crate::link::Link;
+use crate::relay::pulse::Pulse;
+use crate::session::{Effect, Fingerprint, Session};
 use crate::trouble::Trouble;
 use crate::wire;
 
@@ -49,17 +55,11 @@ enum Piece {
     Kept(u64, usize, u16),
 }
 
-/// When frames last went over one side.
-struct Pulse {
-    interval: Duration,
-    heard: Instant,
-    spoke: Instant,
-}
-
 /// One connection of the child and the one to the broker behind it.
 pub(crate) struct Relay {
     child: Link,
     broker: Link,
+    dialler: Dialler,
     session: Session,
     keeper: Keeper,
     pieces: VecDeque<Piece>,
@@ -72,6 +72,10 @@ pub(crate) struct Relay {
     drained: bool,
     /// Told to the owner at the next occasion.
     troubles: Vec<String>,
+    /// Bytes that were read from the broker on connections that are lost.
+    read_before: u64,
+    /// What the owner was told last; nothing each [`TICK`], for the bytes that went by.
+    told: Option<(Fingerprint, bool)>,
 }
 
 /// Where a relay reports to and takes orders from.
@@ -84,16 +88,18 @@ pub(crate) struct Desk {
 impl Relay {
     pub(crate) fn new(
         (mut child, mut broker): (Link, Link),
-        tuned: &Tuned,
+        dialler: Dialler,
         session: Session,
         keeper: Keeper,
     ) -> Self {
+        let tuned = dialler.tuned();
         child.inlet.reader.set_frame_max(tuned.frame_max);
         broker.inlet.reader.set_frame_max(tuned.frame_max);
         let pulses = (Pulse::new(tuned.child_heartbeat), Pulse::new(tuned.broker_heartbeat));
         Self {
             child,
             broker,
+            dialler,
             session,
             keeper,
             pieces: VecDeque::new(),
@@ -103,12 +109,22 @@ impl Relay {
             waiting: Vec::new(),
             drained: false,
             troubles: Vec::new(),
+            read_before: 0,
+            told: None,
         }
     }
 
     /// Relays until either side ends.
     pub(crate) async fn run(mut self, desk: &mut Desk) {
-        let end = self.relay(desk).await;
+        let end = loop {
+            match self.relay(desk).await {
+                End::Broker(trouble) => match self.renew(desk, trouble).await {
+                    None => {}
+                    Some(end) => break end,
+                },
+                end @ (End::Child | End::Closed | End::Nonsense(_)) => break end,
+            }
+        };
         match end {
             End::Closed => self.flush().await,
             End::Child => self.say_goodbye().await,
@@ -120,7 +136,7 @@ impl Relay {
             End::Broker(trouble) => {
                 let words = format!("the connection to the broker was lost: {trouble}");
                 tracing::warn!(connection = desk.number, "{words}");
-                desk.board.trouble(words);
+                desk.board.severed(words);
                 handshake::refuse(&mut self.child, &trouble).await;
             }
         }
@@ -136,7 +152,11 @@ impl Relay {
             if let Some(end) = self.step(desk, &mut ticks).await {
                 return end;
             }
-            desk.board.report(desk.number, self.doing());
+            let fingerprint = Some((self.session.fingerprint(), self.drained));
+            if self.told != fingerprint {
+                self.told = fingerprint;
+                desk.board.report(desk.number, self.doing());
+            }
             self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
             if self.is_over() {
                 return End::Child;
@@ -199,6 +219,9 @@ impl Relay {
                 Ok(None) => return None,
                 Err(refusal) => return Some(End::Broker(refusal.into())),
             };
+            if let Some(close) = wire::is_forced_close(&frame) {
+                return Some(self.forced(&close));
+            }
             let closed = is_close_ok(&frame);
             if frame != Frame::heartbeat() {
                 self.session.broker_sent(frame, Instant::now().into_std());
@@ -207,6 +230,15 @@ impl Relay {
                 return Some(end);
             }
         }
+    }
+
+    /// A broker that ends the connection in good order is lost like any other.
+    fn forced(&mut self, close: &connection::Close) -> End {
+        let ok = wire::connection_close_ok().map(Frame::into_bytes);
+        if let Some(ok) = ok {
+            self.broker.outlet.push(ok);
+        }
+        End::Broker(Trouble::Closed { code: close.reply_code, text: close.reply_text.to_string() })
     }
 
     /// Does what follows from what the session has seen.
@@ -259,6 +291,7 @@ impl Relay {
     }
 
     fn ticked(&mut self) -> Option<End> {
+        self.told = None;
         self.session.tick(Instant::now().into_std());
         if let Some(end) = self.apply().or_else(|| self.bury()) {
             return Some(end);
@@ -320,51 +353,6 @@ impl Relay {
         activity.counters.bytes_from_broker = self.broker.inlet.bytes;
         Doing { activity }
     }
-
-    /// Both sides hear what is left to be said.
-    async fn flush(&mut self) {
-        let both =
-            async { tokio::join!(self.child.outlet.write_all(), self.broker.outlet.write_all()) };
-        // Who does not listen any more does not hear it.
-        let _ = timeout(GOODBYE, both).await;
-        tokio::join!(self.child.outlet.shut(), self.broker.outlet.shut());
-    }
-
-    /// The broker hears everything that the child said last, and that it has gone.
-    async fn say_goodbye(&mut self) {
-        let words = async {
-            while !self.pieces.is_empty() {
-                self.refill()?;
-                exchange(&mut self.broker.inlet, &mut self.broker.outlet).await?;
-            }
-            self.broker.say(&wire::connection_close(200, "the child has gone")).await?;
-            loop {
-                let frame = self.broker.frame().await?;
-                if is_close_ok(&frame) {
-                    return Ok::<_, Trouble>(());
-                }
-            }
-        };
-        // A broker that does not answer will notice the end of the connection.
-        let _ = timeout(GOODBYE, words).await;
-        tokio::join!(self.child.outlet.shut(), self.broker.outlet.shut());
-    }
-}
-
-/// Writes while what comes in is thrown away: a broker that cannot send does not read either.
-async fn exchange(inlet: &mut Inlet, outlet: &mut Outlet) -> Result<(), Trouble> {
-    while outlet.is_busy() {
-        tokio::select! {
-            wrote = outlet.write_some() => wrote?,
-            read = inlet.fill() => {
-                if read? == 0 {
-                    return Err(Trouble::Ended);
-                }
-                while inlet.reader.frame()?.is_some() {}
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The last word on a connection.
@@ -372,19 +360,4 @@ fn is_close_ok(frame: &Frame) -> bool {
     let close_ok = connection::CloseOk {};
     let id = (close_ok.get_amqp_class_id(), close_ok.get_amqp_method_id());
     frame.channel() == 0 && frame.method() == Some(id)
-}
-
-impl Pulse {
-    fn new(seconds: u16) -> Self {
-        let now = Instant::now();
-        Self { interval: Duration::from_secs(seconds.into()), heard: now, spoke: now }
-    }
-
-    fn wants_beat(&self) -> bool {
-        !self.interval.is_zero() && self.spoke.elapsed() >= self.interval / 2
-    }
-
-    fn is_silent(&self) -> bool {
-        !self.interval.is_zero() && self.heard.elapsed() >= self.interval * 2
-    }
 }

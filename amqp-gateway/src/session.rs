@@ -4,11 +4,13 @@
 //! as many of its frames as the rule must see: the header, and where it says so the first of the body.
 
 mod calls;
+mod confirming;
 mod delivering;
 mod draining;
 mod held;
 mod own;
 mod publishing;
+mod renewing;
 mod settling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,11 +22,13 @@ use amqp_admin::{QueueName, QueueRole};
 use crate::activity::{Activity, Counters};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
+use crate::session::confirming::Unconfirmed;
 use crate::session::delivering::Incoming;
 use crate::session::draining::Drain;
 use crate::session::held::{Failure, Held};
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
+use crate::session::renewing::{Flow, Shift, Topology};
 use crate::wire;
 
 /// What is to be done because a frame came, an order came or time went by.
@@ -64,6 +68,9 @@ pub(crate) struct Settings {
     pub(crate) seed: String,
 }
 
+/// Counters, tasks in hand, consumers, result queues waited on, and whether the child is spent.
+pub(crate) type Fingerprint = (Counters, (usize, usize), usize, usize, bool);
+
 /// What one connection of the child has done and what is in flight on it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -86,6 +93,17 @@ pub(crate) struct Session {
     numbers: u64,
     drain: Drain,
     spent: bool,
+    /// Tasks done last, whose results are with the broker: a copy that comes because an
+    /// acknowledgement was lost with a connection is needed by nobody.
+    done: VecDeque<String>,
+    /// Connections to the broker that were lost.
+    renewals: u64,
+    /// Channels that the child closes, and the broker has not agreed yet.
+    closing: BTreeSet<u16>,
+    /// The child does what paladin does not, so we do not know what it relies on.
+    foreign: bool,
+    /// The child has said goodbye.
+    leaving: bool,
 }
 
 /// One channel of the child.
@@ -102,6 +120,23 @@ struct Channel {
     cancelling: BTreeSet<String>,
     /// The child counts what it publishes, so nothing of it may be held back for good.
     confirms: bool,
+    /// We count them ourselves, behind the child's back.
+    counted: bool,
+    /// Messages that we have counted.
+    published: u64,
+    /// Tasks and results that the broker has not confirmed: they would be published once more.
+    unconfirmed: VecDeque<Unconfirmed>,
+    /// Tasks were published on it: a leader's.
+    leads: bool,
+    /// Questions of the child that the broker has not answered, in the child's own words.
+    questions: VecDeque<Frame>,
+    /// Answers that come to questions of our own.
+    unasked: Vec<(u16, u16)>,
+    topology: Topology,
+    shift: Shift,
+    /// Messages on their way to the broker, and to the child.
+    up: Flow,
+    down: Flow,
 }
 
 /// A consumer of the child.
@@ -132,6 +167,11 @@ impl Session {
             numbers: 0,
             drain: Drain::default(),
             spent: false,
+            done: VecDeque::new(),
+            renewals: 0,
+            closing: BTreeSet::new(),
+            foreign: false,
+            leaving: false,
         }
     }
 
@@ -146,6 +186,7 @@ impl Session {
         if self.drain.is_closing() && frame.channel() != 0 {
             return;
         }
+        self.notice_child(&frame);
         match frame.kind() {
             Kind::Method => self.child_called(frame),
             Kind::Header | Kind::Body => self.child_published(frame),
@@ -159,7 +200,7 @@ impl Session {
         self.now = now;
         if frame.channel() == self.settings.own_channel {
             self.own_channel_heard(&frame);
-        } else {
+        } else if self.notice_broker(&frame) {
             match frame.kind() {
                 Kind::Method => self.broker_called(frame),
                 Kind::Header | Kind::Body => self.broker_delivered(frame),
@@ -183,9 +224,65 @@ impl Session {
         }
     }
 
+    /// Differs when what the child is doing differs, and costs less to tell.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let known = |held: &&Held| held.head.is_some() && held.is_in_hand();
+        let tasks = (self.held.len(), self.held.iter().filter(known).count());
+        let consumers = self.channels.values().map(|channel| channel.consumers.len()).sum();
+        (self.counters, tasks, consumers, self.awaited.len(), self.spent)
+    }
+
     /// True if nothing is in the child's hands or on its way because of us.
     pub(crate) fn is_settled(&self) -> bool {
         self.held.is_empty() && self.own.is_idle()
+    }
+
+    /// What a new connection would have to know.
+    fn notice_child(&mut self, frame: &Frame) {
+        if frame.channel() == 0 {
+            self.leaving |= frame.method() == Some((10, 50));
+            return;
+        }
+        let channel = self.channel(frame.channel());
+        channel.up.saw(frame);
+        channel.topology.saw(frame);
+        if wire::wants_answer(frame) {
+            channel.questions.push_back(frame.clone());
+        }
+        // Transactions, single gets and bindings between exchanges.
+        self.foreign |= matches!(frame.method(), Some((90, _) | (60, 70 | 110) | (40, 30)));
+    }
+
+    /// The same; `false`: an answer that the child has not asked for.
+    fn notice_broker(&mut self, frame: &Frame) -> bool {
+        if frame.channel() == 0 {
+            return true;
+        }
+        let channel = self.channel(frame.channel());
+        channel.down.saw(frame);
+        let Some(method) = frame.method() else { return true };
+        if let Some(at) = channel.unasked.iter().position(|answer| *answer == method) {
+            channel.unasked.remove(at);
+            return false;
+        }
+        if channel.counted && matches!(method, (60, 80 | 120)) {
+            self.broker_confirmed(frame);
+            return false;
+        }
+        let cancelled = wire::cancel_ok(frame).filter(|_| method == (60, 31));
+        let ours =
+            cancelled.is_some_and(|ok| channel.cancelling.contains(ok.consumer_tag.as_str()));
+        if wire::is_answer(frame) && !ours {
+            channel.questions.pop_front();
+        }
+        true
+    }
+
+    /// Acknowledges a delivery, or gives it back, unless it was of a connection that is lost.
+    fn answer(&mut self, number: u16, tag: u64, answer: fn(u16, u64) -> Option<Frame>) {
+        if let Some(tag) = self.channel(number).shift.of_broker(tag) {
+            self.say_to_broker(answer(number, tag));
+        }
     }
 
     fn for_child(&mut self, frame: Frame) {

@@ -26,6 +26,10 @@ pub(crate) enum Trouble {
     Silent(Duration),
     #[error("the server's name in its address cannot be one of a certificate")]
     ServerName,
+    #[error("{0}; it is not replaced: {1}")]
+    NotRenewed(Box<Trouble>, &'static str),
+    #[error("it grants less than the broker before it: shorter frames or fewer channels")]
+    Less,
     #[error("{}", told(.0))]
     NoBroker(Vec<(Endpoint, Trouble)>),
 }
@@ -38,7 +42,8 @@ impl Trouble {
             Self::Refused(_) => 501,
             Self::Unexpected(..) => 503,
             Self::Unreadable => 502,
-            Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName => 320,
+            Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName | Self::Less => 320,
+            Self::NotRenewed(trouble, _) => trouble.reply_code(),
             Self::NoBroker(tried) => tried.last().map_or(320, |(_, trouble)| trouble.reply_code()),
         }
     }

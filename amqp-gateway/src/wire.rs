@@ -55,6 +55,7 @@ macro_rules! arguments {
 const METHOD_ID: usize = 4;
 
 arguments! {
+    connection_close_of: connection::Close = parse_close;
     channel_close_of: channel::Close = parse_close;
     exchange_declare: exchange::Declare = parse_declare;
     queue_declare: queue::Declare = parse_declare;
@@ -63,6 +64,8 @@ arguments! {
     queue_unbind: queue::Unbind = parse_unbind;
     queue_purge: queue::Purge = parse_purge;
     queue_delete: queue::Delete = parse_delete;
+    qos: basic::Qos = parse_qos;
+    exchange_delete: exchange::Delete = parse_delete;
     consume: basic::Consume = parse_consume;
     consume_ok: basic::ConsumeOk = parse_consume_ok;
     cancel: basic::Cancel = parse_cancel;
@@ -131,9 +134,92 @@ pub(crate) fn channel_close_frame(
     method_frame(channel, &Method::Channel(channel::AMQPMethod::Close(close)))
 }
 
+/// The broker ends a connection that has done nothing wrong: it restarts, or an operator says so.
+pub(crate) fn is_forced_close(frame: &Frame) -> Option<connection::Close> {
+    connection_close_of(frame).filter(|it| frame.method() == Some((10, 50)) && it.reply_code == 320)
+}
+
+/// Agrees to the end of a connection.
+pub(crate) fn connection_close_ok() -> Option<Frame> {
+    let ok = connection::AMQPMethod::CloseOk(connection::CloseOk {});
+    method_frame(0, &Method::Connection(ok))
+}
+
 /// Acknowledges a delivery.
 pub(crate) fn ack_of(channel: u16, delivery_tag: u64) -> Option<Frame> {
     basic(channel, basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple: false }))
+}
+
+/// An acknowledgement or its contrary with another tag; 0 stands for all, and stays. `None`: there is
+/// no such tag any more.
+pub(crate) fn with_tag(frame: &Frame, tag: impl Fn(u64) -> Option<u64>) -> Option<Frame> {
+    let other = |old: u64| if old == 0 { Some(0) } else { tag(old) };
+    let method = match frame.method()? {
+        (60, 80) => {
+            let ack = ack(frame)?;
+            basic::AMQPMethod::Ack(basic::Ack { delivery_tag: other(ack.delivery_tag)?, ..ack })
+        }
+        (60, 90) => {
+            let reject = reject(frame)?;
+            let delivery_tag = other(reject.delivery_tag)?;
+            basic::AMQPMethod::Reject(basic::Reject { delivery_tag, ..reject })
+        }
+        _ => {
+            let nack = nack(frame)?;
+            basic::AMQPMethod::Nack(basic::Nack { delivery_tag: other(nack.delivery_tag)?, ..nack })
+        }
+    };
+    basic(frame.channel(), method)
+}
+
+/// Whether the broker answers to a method of the child.
+pub(crate) fn wants_answer(frame: &Frame) -> bool {
+    match frame.method() {
+        Some((20, 10 | 40) | (50, 50) | (60, 10 | 70 | 110) | (85, 10) | (90, 10 | 20 | 30)) => {
+            true
+        }
+        Some((40, 10)) => exchange_declare(frame).is_some_and(|call| !call.nowait),
+        Some((40, 20)) => exchange_delete(frame).is_some_and(|call| !call.nowait),
+        Some((50, 10)) => queue_declare(frame).is_some_and(|call| !call.nowait),
+        Some((50, 20)) => queue_bind(frame).is_some_and(|call| !call.nowait),
+        Some((50, 30)) => queue_purge(frame).is_some_and(|call| !call.nowait),
+        Some((50, 40)) => queue_delete(frame).is_some_and(|call| !call.nowait),
+        Some((60, 20)) => consume(frame).is_some_and(|call| !call.nowait),
+        Some((60, 30)) => cancel(frame).is_some_and(|call| !call.nowait),
+        _ => false,
+    }
+}
+
+/// Whether a method of the broker answers one of the child.
+pub(crate) fn is_answer(frame: &Frame) -> bool {
+    let answers = [
+        (20, 11),
+        (20, 41),
+        (40, 11),
+        (40, 21),
+        (50, 11),
+        (50, 21),
+        (50, 31),
+        (50, 41),
+        (50, 51),
+        (60, 11),
+        (60, 21),
+        (60, 31),
+        (60, 71),
+        (60, 72),
+        (60, 111),
+        (85, 11),
+        (90, 11),
+        (90, 21),
+        (90, 31),
+    ];
+    frame.method().is_some_and(|method| answers.contains(&method))
+}
+
+/// The length of the body that a header frame announces.
+pub(crate) fn body_size(frame: &Frame) -> Option<u64> {
+    let size = frame.payload().get(4..12)?.try_into().ok()?;
+    (frame.kind() == Kind::Header).then(|| u64::from_be_bytes(size))
 }
 
 /// Gives a delivery back to its queue.

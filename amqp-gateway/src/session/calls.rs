@@ -13,6 +13,10 @@ impl Session {
     pub(super) fn child_called(&mut self, frame: Frame) {
         match frame.method() {
             Some((20, 40)) => self.child_closes_channel(frame),
+            Some((20, 41)) => {
+                self.channels.remove(&frame.channel());
+                self.for_broker(frame);
+            }
             Some((40, 10)) => self.child_declares_exchange(frame),
             Some((50, 10)) => self.child_declares(frame),
             Some((50, 20 | 30 | 40 | 50)) => self.child_names_queue(frame),
@@ -24,6 +28,7 @@ impl Session {
             Some((60, 120)) => self.child_nacks(frame),
             Some((85, 10)) => {
                 self.channel(frame.channel()).confirms = true;
+                self.foreign = true;
                 self.for_broker(frame);
             }
             _ => self.for_broker(frame),
@@ -74,9 +79,10 @@ impl Session {
     }
 
     /// The queue of our own that stands for the control queue that all workers share.
-    fn private_name(&self, name: &str) -> Option<String> {
+    pub(super) fn private_name(&self, name: &str) -> Option<String> {
         let shared = self.settings.aborts && rules::role(name) == QueueRole::Control;
-        shared.then(|| format!("zero-abort-{}-{name}", self.settings.seed))
+        let (seed, renewals) = (&self.settings.seed, self.renewals);
+        shared.then(|| format!("zero-abort-{seed}-{renewals}-{name}"))
     }
 
     /// Binds, unbinds, purges or deletes a queue.
@@ -120,6 +126,7 @@ impl Session {
         let queue = consume.queue.to_string();
         let role = self.role_of(&queue);
         let consumer = Consumer { queue: queue.clone(), role, no_ack: consume.no_ack };
+        self.foreign |= role == QueueRole::Other || consume.no_ack || consume.nowait;
         if matches!(role, QueueRole::Task(_)) && self.shows_no_tasks() {
             return self.pretend_to_consume(number, &consume);
         }
@@ -144,6 +151,8 @@ impl Session {
         if consume.nowait {
             return;
         }
+        self.channel(channel).questions.pop_back();
+        self.channel(channel).topology.pretended();
         let named = consume.consumer_tag.as_str();
         let tag =
             if named.is_empty() { format!("zero-{}", self.next_number()) } else { named.into() };
@@ -155,7 +164,10 @@ impl Session {
     fn child_cancels(&mut self, frame: Frame) {
         if let Some(cancel) = wire::cancel(&frame) {
             let consumers = &mut self.channel(frame.channel()).consumers;
-            if let Some(consumer) = consumers.remove(cancel.consumer_tag.as_str()) {
+            let consumer = consumers.remove(cancel.consumer_tag.as_str());
+            let topology = &mut self.channel(frame.channel()).topology;
+            topology.cancelled(cancel.consumer_tag.as_str());
+            if let Some(consumer) = consumer {
                 self.awaited.retain(|queue| queue.as_str() != consumer.queue);
             }
         }
@@ -163,13 +175,18 @@ impl Session {
     }
 
     fn child_closes_channel(&mut self, frame: Frame) {
+        self.closing.insert(frame.channel());
         self.lose_channel(frame.channel());
         self.for_broker(frame);
     }
 
     /// What was unacknowledged on a channel goes back to its queue, by the broker's doing.
     fn lose_channel(&mut self, number: u16) {
-        self.channels.remove(&number);
+        if let Some(channel) = self.channels.remove(&number) {
+            let forgotten =
+                channel.unconfirmed.iter().map(|message| Effect::Forget(message.number));
+            self.effects.extend(forgotten);
+        }
         let (lost, kept) = std::mem::take(&mut self.held)
             .into_iter()
             .partition::<Vec<_>, _>(|held| held.channel == number);
@@ -200,6 +217,7 @@ impl Session {
 
     fn broker_closed_channel(&mut self, frame: Frame) {
         if !self.drain.closed(frame.channel()) {
+            self.closing.remove(&frame.channel());
             self.channels.remove(&frame.channel());
             self.for_child(frame);
         }
@@ -222,6 +240,7 @@ impl Session {
         let channel = self.channel(frame.channel());
         let consumer = channel.consumes.pop_front();
         if let Some((consumer, ok)) = consumer.zip(wire::consume_ok(&frame)) {
+            channel.topology.welcomed(ok.consumer_tag.as_str());
             channel.consumers.insert(ok.consumer_tag.to_string(), consumer);
         }
         self.for_child(frame);
@@ -232,7 +251,9 @@ impl Session {
 
     fn broker_cancels(&mut self, frame: Frame) {
         if let Some(cancel) = wire::cancel(&frame) {
-            self.channel(frame.channel()).consumers.remove(cancel.consumer_tag.as_str());
+            let channel = self.channel(frame.channel());
+            channel.topology.cancelled(cancel.consumer_tag.as_str());
+            channel.consumers.remove(cancel.consumer_tag.as_str());
         }
         self.for_child(frame);
     }

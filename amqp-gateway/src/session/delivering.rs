@@ -19,6 +19,8 @@ const COMMAND_MAX: u64 = 4096;
 pub(super) struct Incoming {
     consumer: Consumer,
     delivery_tag: u64,
+    /// It was delivered before, to whomever.
+    redelivered: bool,
     /// Frames held back until it is known what becomes of them.
     frames: Vec<Frame>,
     /// Bytes of the body that have not come.
@@ -38,10 +40,26 @@ enum Stage {
     Hidden,
 }
 
+impl Incoming {
+    /// A part of it has gone to the child.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.stage, Stage::Shown(_))
+    }
+}
+
 impl Session {
     pub(super) fn broker_delivers(&mut self, frame: Frame) {
         let number = frame.channel();
         let Some(deliver) = wire::deliver(&frame) else { return self.for_child(frame) };
+        let shift = &mut self.channel(number).shift;
+        let visible = shift.visible(deliver.delivery_tag);
+        let (deliver, frame) = if shift.is_none() {
+            (deliver, frame)
+        } else {
+            let deliver = basic::Deliver { delivery_tag: visible, ..deliver };
+            let method = basic::AMQPMethod::Deliver(deliver.clone());
+            (deliver, wire::basic(number, method).unwrap_or(frame))
+        };
         let consumers = &self.channel(number).consumers;
         let consumer = consumers.get(deliver.consumer_tag.as_str()).cloned();
         let (tags, aborts) = (self.settings.tags, self.settings.aborts);
@@ -52,9 +70,9 @@ impl Session {
             QueueRole::Other => false,
         });
         let Some(consumer) = concerned else { return self.for_child(frame) };
-        let basic::Deliver { delivery_tag, .. } = deliver;
+        let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
         let (frames, stage) = (vec![frame], Stage::Unknown);
-        let incoming = Incoming { consumer, delivery_tag, frames, rest: 0, stage };
+        let incoming = Incoming { consumer, delivery_tag, redelivered, frames, rest: 0, stage };
         self.channel(number).incoming = Some(incoming);
     }
 
@@ -85,11 +103,16 @@ impl Session {
         };
         incoming.rest = header.body_size;
         incoming.frames.push(frame);
+        let is_task = matches!(incoming.consumer.role, QueueRole::Task(_));
+        if is_task && self.is_copy(channel, incoming, &header) {
+            self.counters.twins += 1;
+            return;
+        }
         match incoming.consumer.role {
             QueueRole::Task(_) if self.shows_no_tasks() => {
                 incoming.stage = Stage::Hidden;
                 self.counters.given_back += 1;
-                self.say_to_broker(wire::give_back(channel, incoming.delivery_tag));
+                self.answer(channel, incoming.delivery_tag, wire::give_back);
             }
             QueueRole::Task(_) => {
                 let task = self.take_note(channel, incoming, header);
@@ -139,8 +162,28 @@ impl Session {
         incoming.stage = Stage::Hidden;
         incoming.frames.clear();
         if !incoming.consumer.no_ack {
-            self.say_to_broker(wire::ack_of(channel, incoming.delivery_tag));
+            self.answer(channel, incoming.delivery_tag, wire::ack_of);
         }
+    }
+
+    /// The copy of a task that was in the child's hands when a connection was lost. While the child
+    /// works on, it waits unacknowledged in its place.
+    fn is_copy(
+        &mut self,
+        channel: u16,
+        incoming: &mut Incoming,
+        header: &wire::ContentHeader,
+    ) -> bool {
+        let task = tags::read(header).task.filter(|_| incoming.redelivered);
+        match self.adopt(task.as_ref(), incoming.delivery_tag) {
+            None => return false,
+            Some(true) => {
+                incoming.stage = Stage::Hidden;
+                incoming.frames.clear();
+            }
+            Some(false) => self.hide(channel, incoming),
+        }
+        true
     }
 
     fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
@@ -150,6 +193,7 @@ impl Session {
             number,
             channel,
             delivery_tag: incoming.delivery_tag,
+            adopted: None,
             queue: incoming.consumer.queue.clone(),
             tags: tags::read(&header),
             header,
@@ -158,6 +202,7 @@ impl Session {
             abort_shown: false,
             reason: None,
             withheld: Vec::new(),
+            sent: false,
             answered: false,
             end: End::Open,
         });

@@ -94,6 +94,8 @@ impl Session {
     fn is_finished(&self) -> bool {
         let quiet = self.channels.values().all(|channel| {
             channel.cancelling.is_empty()
+                && channel.questions.is_empty()
+                && channel.unconfirmed.is_empty()
                 && channel.outgoing.is_none()
                 && channel.incoming.is_none()
                 && channel.declares.is_empty()

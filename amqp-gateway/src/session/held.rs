@@ -15,7 +15,10 @@ pub(super) struct Held {
     /// Its number on this connection, under which its body is kept.
     pub(super) number: u64,
     pub(super) channel: u16,
+    /// As the child knows it.
     pub(super) delivery_tag: u64,
+    /// The tag of the copy that the broker delivered again, of a connection that was lost.
+    pub(super) adopted: Option<u64>,
     pub(super) queue: String,
     pub(super) header: ContentHeader,
     pub(super) tags: Tags,
@@ -29,6 +32,8 @@ pub(super) struct Held {
     /// A failed result that the leader is not shown while there are attempts left.
     pub(super) withheld: Vec<Frame>,
     /// All of a result has been sent to the broker.
+    pub(super) sent: bool,
+    /// The broker has the result.
     pub(super) answered: bool,
     pub(super) end: End,
 }
@@ -63,6 +68,11 @@ impl Held {
         self.tags.proof.clone().or_else(queue)
     }
 
+    /// The tag under which the broker waits for it.
+    pub(super) fn tag(&self) -> u64 {
+        self.adopted.unwrap_or(self.delivery_tag)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.end, End::Open)
     }
@@ -80,7 +90,7 @@ impl Held {
     /// Whether its result goes to this queue and has not come yet.
     pub(super) fn awaits_answer_to(&self, queue: &str) -> bool {
         let queues = self.head.as_ref().map(|head| &head.result_queue);
-        !self.answered
+        !self.sent
             && self.reason.is_none()
             && !matches!(self.end, End::Settling)
             && queues.is_some_and(|known| known.as_str() == queue)

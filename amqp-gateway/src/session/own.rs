@@ -91,6 +91,13 @@ impl Own {
         self.state != State::Shut
     }
 
+    /// Its connection is lost, and with it the deliveries that its jobs were about.
+    pub(super) fn reset(&mut self) {
+        self.state = State::Shut;
+        self.waiting.clear();
+        self.flying = None;
+    }
+
     pub(super) fn push(&mut self, job: Job, effects: &mut Vec<Effect>) {
         self.waiting.push_back(job);
         self.go_on(effects);

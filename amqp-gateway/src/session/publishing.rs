@@ -3,7 +3,7 @@
 use amqp_admin::paladin::{failure_of_prefix, head_of_prefix};
 use amqp_admin::{BLOCK_HEADER, PROOF_HEADER, QueueRole};
 
-use super::held::Failure;
+use super::held::{End, Failure};
 use super::{Effect, Session};
 use crate::frame::Frame;
 use crate::tags::{ATTEMPT_HEADER, OPERATION_HEADER, TASK_HEADER};
@@ -11,6 +11,9 @@ use crate::wire;
 
 /// Withheld results are a failure's words; longer ones are not kept in case they are wanted after all.
 const WITHHELD_MAX: usize = 64 << 10;
+
+/// A worker acknowledges one task at a time, so a lost connection takes few acknowledgements with it.
+const DONE_MAX: usize = 32;
 
 /// A message that the child is publishing and that a rule is about.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Outgoing {
     /// Bytes of the body that have not come.
     rest: u64,
     verdict: Option<Verdict>,
+    /// The number under which it is kept until it is confirmed.
+    kept: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +45,25 @@ enum Verdict {
     Withhold(Option<u64>),
 }
 
+impl Outgoing {
+    /// A part of it has gone to the broker, and could not be sent once more.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Pass(_))) && self.kept.is_none()
+    }
+}
+
 impl Session {
     pub(super) fn child_publishes(&mut self, frame: Frame) {
         match wire::publish(&frame).and_then(|publish| self.about(&publish)) {
-            None => self.for_broker(frame),
+            None => {
+                self.foreign = true;
+                self.count(frame.channel());
+                self.for_broker(frame);
+            }
             Some(about) => {
+                let (header, verdict, kept) = (None, None, None);
                 let outgoing =
-                    Outgoing { about, method: frame.clone(), header: None, rest: 0, verdict: None };
+                    Outgoing { about, method: frame.clone(), header, rest: 0, verdict, kept };
                 self.channel(frame.channel()).outgoing = Some(outgoing);
             }
         }
@@ -75,6 +92,8 @@ impl Session {
         if outgoing.header.is_none() {
             let Some(header) = wire::content_header(&frame) else {
                 // Not for us to judge: the broker answers to it.
+                self.foreign = true;
+                self.count(number);
                 self.for_broker(outgoing.method);
                 return self.for_broker(frame);
             };
@@ -91,11 +110,17 @@ impl Session {
             }
             match outgoing.verdict {
                 Some(Verdict::Withhold(task)) => self.withhold(task, frame),
-                Some(Verdict::Pass(_)) | None => self.for_broker(frame),
+                Some(Verdict::Pass(_)) | None => {
+                    let kept = outgoing.kept.map(|kept| Effect::Keep(kept, frame.clone()));
+                    self.effects.extend(kept);
+                    self.for_broker(frame);
+                }
             }
         }
         match outgoing.verdict {
-            Some(verdict) if outgoing.rest == 0 => self.published(verdict),
+            Some(verdict) if outgoing.rest == 0 => {
+                self.published(verdict, outgoing.kept.is_some());
+            }
             Some(_) | None => self.channel(number).outgoing = Some(outgoing),
         }
     }
@@ -112,6 +137,15 @@ impl Session {
         let header = tagged.unwrap_or_else(|| header.clone());
         match verdict {
             Verdict::Pass(_) => {
+                let repair = self.settings.repair;
+                let parts = (&outgoing.method, &header);
+                match (&outgoing.about, verdict) {
+                    (About::Task, _) => outgoing.kept = self.keep_until_confirmed(parts, None),
+                    (About::Result(_), Verdict::Pass(Some(task))) if repair => {
+                        outgoing.kept = self.keep_until_confirmed(parts, Some(task));
+                    }
+                    (About::Result(_) | About::Abort, _) => self.count(header.channel()),
+                }
                 self.for_broker(outgoing.method.clone());
                 self.for_broker(header);
             }
@@ -195,29 +229,47 @@ impl Session {
     }
 
     /// All of a message has come.
-    fn published(&mut self, verdict: Verdict) {
+    fn published(&mut self, verdict: Verdict, to_be_confirmed: bool) {
         let (Verdict::Pass(Some(task)) | Verdict::Withhold(Some(task))) = verdict else { return };
         let passed = verdict == Verdict::Pass(Some(task));
         let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
-        if passed {
-            held.answered = true;
-            self.counters.results += 1;
-        }
-        if let super::held::End::Acked(ack, _) = &held.end {
-            let ack = ack.clone();
-            self.finish(task, ack);
-        } else if matches!(held.end, super::held::End::Dropped(_)) {
+        held.sent |= passed;
+        self.counters.results += u64::from(passed);
+        if matches!(held.end, End::Dropped(_)) {
             self.settle(task, None);
+        } else if !to_be_confirmed {
+            self.answered(task);
         }
     }
 
     /// A task is done: its result is with the broker, and now its acknowledgement.
     pub(super) fn finish(&mut self, task: u64, ack: Frame) {
         let Some(held) = self.release(task) else { return };
-        for frame in held.withheld.into_iter().filter(|_| !held.answered) {
+        if !held.sent && !held.withheld.is_empty() {
+            self.count(held.channel);
+        }
+        for frame in held.withheld.iter().filter(|_| !held.sent).cloned() {
             self.for_broker(frame);
         }
-        self.for_broker(ack);
+        if let Some(task) = held.tags.task.filter(|_| held.answered) {
+            self.done.truncate(DONE_MAX - 1);
+            self.done.push_front(task);
+        }
+        match held.adopted {
+            Some(tag) => self.answer(held.channel, tag, wire::ack_of),
+            None => self.pass_answer(ack),
+        }
+    }
+
+    /// An acknowledgement of the child, with the broker's tag in it; none for what is not the broker's
+    /// any more.
+    pub(super) fn pass_answer(&mut self, frame: Frame) {
+        let shift = &self.channel(frame.channel()).shift;
+        if shift.is_none() {
+            return self.for_broker(frame);
+        }
+        let shifted = wire::with_tag(&frame, |tag| shift.of_broker(tag));
+        self.say_to_broker(shifted);
     }
 
     /// Lets a task go, and what was kept of it.

@@ -35,7 +35,7 @@ impl Session {
             for task in tasks {
                 self.release(task);
             }
-            return self.for_broker(frame);
+            return self.pass_answer(frame);
         };
         self.counters.done += 1;
         let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
@@ -74,7 +74,7 @@ impl Session {
             for task in tasks {
                 self.release(task);
             }
-            return self.for_broker(frame);
+            return self.pass_answer(frame);
         }
         for task in tasks {
             self.dropped(task);
@@ -99,7 +99,7 @@ impl Session {
     fn give_up(&mut self, task: u64) {
         let Some(held) = self.release(task) else { return };
         self.counters.aborted += 1;
-        self.say_to_broker(wire::ack_of(held.channel, held.delivery_tag));
+        self.answer(held.channel, held.tag(), wire::ack_of);
         if !is_v06(&held) {
             // It waits ten seconds and ends; tasks are better off elsewhere until then.
             self.spend();
@@ -122,7 +122,7 @@ impl Session {
         } else {
             aside(held, words.clone())
         };
-        let told = held.answered;
+        let told = held.sent;
         let failure = Failure { proof: held.proof(), is_held_back: again, at: self.now };
         let tell = (job.aim == Aim::DeadLetter && !told).then(|| tell(held, &words)).flatten();
         self.counters.failed += u64::from(!skipped);
@@ -148,11 +148,11 @@ impl Session {
             (Aim::Retry | Aim::DeadLetter, Fate::Lost) => self.counters.given_back += 1,
         }
         let Some(held) = self.release(job.task) else { return };
-        let (channel, tag) = (held.channel, held.delivery_tag);
-        self.say_to_broker(match fate {
-            Fate::Confirmed => wire::ack_of(channel, tag),
-            Fate::Lost => wire::give_back(channel, tag),
-        });
+        let (channel, tag) = (held.channel, held.tag());
+        match fate {
+            Fate::Confirmed => self.answer(channel, tag, wire::ack_of),
+            Fate::Lost => self.answer(channel, tag, wire::give_back),
+        }
     }
 
     /// The child has died: what it had in hand has failed for this reason.
@@ -177,7 +177,7 @@ impl Session {
         let mut late = Vec::new();
         for held in &self.held {
             match &held.end {
-                End::Acked(ack, since) if over(*since, RESULT_PATIENCE) => {
+                End::Acked(ack, since) if !held.sent && over(*since, RESULT_PATIENCE) => {
                     late.push((held.number, Some(ack.clone())));
                 }
                 End::Dropped(since) if over(*since, WORDS_PATIENCE) => {

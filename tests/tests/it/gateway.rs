@@ -5,6 +5,7 @@ mod draining;
 mod opening;
 mod policies;
 mod relaying;
+mod renewing;
 mod repair;
 mod tags;
 
@@ -20,6 +21,7 @@ use tests::harness::Vhost;
 use tests::poll;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::stand_in::{LIMIT, Reached};
@@ -67,6 +69,7 @@ pub(crate) fn config_at(uri: &str, vhost: &str) -> Config {
 /// A way to a server that can be cut, as when a client is killed or a network fails.
 struct Way {
     address: SocketAddr,
+    cuts: watch::Sender<u32>,
     _forwarding: JoinSet<()>,
 }
 
@@ -83,18 +86,29 @@ impl Way {
         let server = server.url().socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let (cuts, cut) = watch::channel(0);
         let mut forwarding = JoinSet::new();
         forwarding.spawn(async move {
             let mut pairs = JoinSet::new();
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
+                let mut cut = cut.clone();
+                cut.mark_unchanged();
                 pairs.spawn(async move {
                     let mut server = TcpStream::connect(server).await.unwrap();
-                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cut.changed() => {}
+                    }
                 });
             }
         });
-        Self { address, _forwarding: forwarding }
+        Self { address, cuts, _forwarding: forwarding }
+    }
+
+    /// Ends what is open; new connections find their way again.
+    fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }
 

@@ -1,0 +1,346 @@
+//! PURE: a connection to the broker that was lost and made anew, without the child noticing.
+//!
+//! The broker has taken back whatever was unacknowledged. What the child has in hand it goes on with:
+//! its copy that the broker delivers again takes the place of the one it had, and is not shown.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use amq_protocol::protocol::{basic, channel, confirm, exchange, queue};
+use amqp_admin::QueueRole;
+
+use super::held::End;
+use super::{Channel, Effect, Session};
+use crate::config::QueuePolicy;
+use crate::frame::{Frame, Kind};
+use crate::rules;
+use crate::wire::{self, Method, short};
+
+/// Declarations of result queues that are remembered: a worker makes one for each result.
+const REMEMBERED: usize = 64;
+
+/// How far a message on a channel has come, in one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// None is on its way.
+    #[default]
+    Still,
+    /// Its header is to come.
+    Header,
+    /// So many bytes of its body are to come.
+    Body(u64),
+}
+
+/// What a channel is made of, in the child's own words.
+#[derive(Debug, Default)]
+pub(super) struct Topology {
+    prefetch: Option<basic::Qos>,
+    exchanges: BTreeMap<String, exchange::Declare>,
+    queues: BTreeMap<String, queue::Declare>,
+    bindings: Vec<queue::Bind>,
+    consumers: BTreeMap<String, basic::Consume>,
+    /// Consumers that the broker has not welcomed, in the order of its answers.
+    waiting: VecDeque<basic::Consume>,
+}
+
+/// Delivery tags of a channel that has been made anew go on where those of the old one ended.
+#[derive(Debug, Default)]
+pub(super) struct Shift {
+    /// What is to be added to the broker's tags.
+    offset: u64,
+    /// The last tag that the child has seen.
+    last: u64,
+}
+
+impl Flow {
+    pub(super) fn saw(&mut self, frame: &Frame) {
+        *self = match (frame.kind(), *self) {
+            (Kind::Method, _) => match frame.method() {
+                Some((60, 40 | 50 | 60 | 71)) => Self::Header,
+                _ => Self::Still,
+            },
+            (Kind::Header, _) => Self::left(wire::body_size(frame).unwrap_or_default()),
+            (Kind::Body, Self::Body(left)) => {
+                Self::left(left.saturating_sub(frame.payload().len() as u64))
+            }
+            (Kind::Body | Kind::Heartbeat, flow) => flow,
+        };
+    }
+
+    fn left(bytes: u64) -> Self {
+        if bytes == 0 { Self::Still } else { Self::Body(bytes) }
+    }
+}
+
+impl Topology {
+    /// Takes note of what the child asks for.
+    pub(super) fn saw(&mut self, frame: &Frame) {
+        match frame.method() {
+            Some((60, 10)) => self.prefetch = wire::qos(frame).or(self.prefetch.take()),
+            Some((40, 10)) => {
+                if let Some(declare) = wire::exchange_declare(frame).filter(|it| !it.passive) {
+                    self.exchanges.insert(declare.exchange.to_string(), declare);
+                }
+            }
+            Some((50, 10)) => {
+                if let Some(declare) = wire::queue_declare(frame).filter(|it| !it.passive) {
+                    self.remember(declare);
+                }
+            }
+            Some((50, 20)) => {
+                let bind = wire::queue_bind(frame).filter(|bind| !self.bindings.contains(bind));
+                self.bindings.extend(bind);
+            }
+            Some((50, 40)) => {
+                if let Some(delete) = wire::queue_delete(frame) {
+                    self.queues.remove(delete.queue.as_str());
+                    self.bindings.retain(|bind| bind.queue != delete.queue);
+                }
+            }
+            Some((60, 20)) => self.waiting.extend(wire::consume(frame).filter(|it| !it.nowait)),
+            _ => {}
+        }
+    }
+
+    fn remember(&mut self, declare: queue::Declare) {
+        let consumed = |name: &str| self.consumers.values().any(|it| it.queue.as_str() == name);
+        let is_result = |name: &str| rules::role(name) == QueueRole::Result;
+        let unused = self.queues.keys().filter(|name| is_result(name) && !consumed(name));
+        let unused: Vec<String> = unused.cloned().collect();
+        if unused.len() >= REMEMBERED {
+            for name in unused {
+                self.queues.remove(&name);
+            }
+        }
+        self.queues.insert(declare.queue.to_string(), declare);
+    }
+
+    /// The broker has welcomed a consumer.
+    pub(super) fn welcomed(&mut self, tag: &str) {
+        if let Some(consume) = self.waiting.pop_front() {
+            let consume = basic::Consume { consumer_tag: short(tag), nowait: true, ..consume };
+            self.consumers.insert(tag.to_owned(), consume);
+        }
+    }
+
+    /// The last one was welcomed by us, and the broker knows nothing of it.
+    pub(super) fn pretended(&mut self) {
+        self.waiting.pop_back();
+    }
+
+    pub(super) fn cancelled(&mut self, tag: &str) {
+        self.consumers.remove(tag);
+    }
+}
+
+impl Shift {
+    /// The tag that the child sees for one of the broker's.
+    pub(super) fn visible(&mut self, tag: u64) -> u64 {
+        self.last = self.last.max(tag.saturating_add(self.offset));
+        tag.saturating_add(self.offset)
+    }
+
+    /// The broker's tag for one that the child has seen; `None`: it was of a connection that is lost.
+    pub(super) fn of_broker(&self, tag: u64) -> Option<u64> {
+        tag.checked_sub(self.offset).filter(|tag| *tag > 0)
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.offset == 0
+    }
+
+    fn renew(&mut self) {
+        self.offset = self.last;
+    }
+}
+
+impl Session {
+    /// Whether the connection to the broker can be replaced so that nothing is lost or shown twice;
+    /// why not, otherwise.
+    pub(crate) fn can_renew(&self) -> Result<(), &'static str> {
+        if self.leaving {
+            return Err("the child was leaving");
+        }
+        if self.foreign {
+            return Err("what was on its way on this connection may be lost");
+        }
+        for channel in self.channels.values() {
+            channel.can_renew()?;
+            if channel.leads && self.settings.policy == QueuePolicy::AsIs {
+                return Err("its tasks may be gone: the queues are not durable");
+            }
+        }
+        if self.drain.is_closing() { Err("it was about to be closed") } else { Ok(()) }
+    }
+
+    /// The connection was lost: what the child has in hand is its own, and the broker's again.
+    pub(crate) fn broker_lost(&mut self, now: Instant) {
+        self.now = now;
+        self.counters.reconnects += 1;
+        self.own.reset();
+        self.failure = None;
+        let held = std::mem::take(&mut self.held);
+        for mut task in held {
+            if matches!(task.end, End::Open | End::Acked(..)) {
+                task.adopted = None;
+                self.held.push(task);
+            } else {
+                self.counters.given_back += 1;
+                self.effects.push(Effect::Forget(task.number));
+            }
+        }
+        self.renewals += 1;
+        for channel in self.channels.values_mut() {
+            channel.incoming = None;
+            channel.cancelling.clear();
+            channel.unasked.clear();
+            channel.shift.renew();
+            channel.down = Flow::Still;
+            channel.published = 0;
+            channel.declares.clear();
+            channel.consumes.clear();
+            channel.topology.waiting.clear();
+        }
+    }
+
+    /// There is a connection again: everything is made on it as it was on the old one.
+    pub(crate) fn renew(&mut self) {
+        for number in std::mem::take(&mut self.closing) {
+            let ok = Method::Channel(channel::AMQPMethod::CloseOk(channel::CloseOk {}));
+            self.effects.extend(wire::method_frame(number, &ok).map(Effect::ToChild));
+        }
+        let numbers: Vec<u16> = self.channels.keys().copied().collect();
+        for number in numbers {
+            for method in self.again(number) {
+                self.say_to_broker(wire::method_frame(number, &method));
+            }
+            self.publish_again(number);
+            self.ask_again(number);
+        }
+    }
+
+    /// What the broker had not answered is asked once more, and the answer is the child's.
+    fn ask_again(&mut self, number: u16) {
+        for question in self.channel(number).questions.clone() {
+            if question.method() == Some((60, 20)) {
+                self.channel(number).topology.saw(&question);
+            }
+            if question.method() != Some((20, 10)) {
+                self.child_called(question);
+            }
+        }
+    }
+
+    fn again(&mut self, number: u16) -> Vec<Method> {
+        let no_tasks = self.shows_no_tasks();
+        let names: BTreeMap<String, String> = self
+            .channels
+            .get(&number)
+            .into_iter()
+            .flat_map(|channel| channel.topology.queues.keys())
+            .filter_map(|name| Some((name.clone(), self.private_name(name)?)))
+            .collect();
+        let sent_as = |name: &str| names.get(name).map_or_else(|| name.to_owned(), Clone::clone);
+        let policy = self.settings.policy;
+        let channel = self.channel(number);
+        let mut methods = channel.opened_again();
+        let topology = &channel.topology;
+        for declare in topology.exchanges.values() {
+            let wanted = rules::exchanged(policy, declare).unwrap_or_else(|| declare.clone());
+            let wanted = exchange::Declare { nowait: true, ..wanted };
+            methods.push(Method::Exchange(exchange::AMQPMethod::Declare(wanted)));
+        }
+        methods.extend(queues_again(topology, policy, &names));
+        for bind in &topology.bindings {
+            let queue = short(&sent_as(bind.queue.as_str()));
+            let bind = queue::Bind { queue, nowait: true, ..bind.clone() };
+            methods.push(Method::Queue(queue::AMQPMethod::Bind(bind)));
+        }
+        for (tag, consume) in &topology.consumers {
+            let role = channel.consumers.get(tag).map(|consumer| consumer.role);
+            if no_tasks && matches!(role, Some(QueueRole::Task(_)) | None) {
+                continue;
+            }
+            let queue = short(&sent_as(consume.queue.as_str()));
+            let consume = basic::Consume { queue, ..consume.clone() };
+            methods.push(Method::Basic(basic::AMQPMethod::Consume(consume)));
+        }
+        methods
+    }
+
+    /// Of a task that the child has in hand or has done, the copy that the broker delivers again.
+    /// `None`: it is none. `Some(false)`: nobody needs it.
+    pub(super) fn adopt(&mut self, task: Option<&String>, tag: u64) -> Option<bool> {
+        let task = task?;
+        if self.done.contains(task) {
+            return Some(false);
+        }
+        let stale = |held: &&mut super::held::Held| {
+            held.tags.task.as_ref() == Some(task)
+                && held.adopted.is_none()
+                && self
+                    .channels
+                    .get(&held.channel)
+                    .is_some_and(|channel| channel.shift.of_broker(held.delivery_tag).is_none())
+        };
+        let held = self.held.iter_mut().find(stale)?;
+        held.adopted = Some(tag);
+        Some(true)
+    }
+}
+
+/// Declares the queues that are consumed from, and those that tasks are in.
+fn queues_again(
+    topology: &Topology,
+    policy: QueuePolicy,
+    private: &BTreeMap<String, String>,
+) -> Vec<Method> {
+    let consumed = |name: &str| topology.consumers.values().any(|it| it.queue.as_str() == name);
+    let wanted = topology.queues.iter().filter(|(name, declare)| {
+        consumed(name) || rules::role_of_declared(declare) != QueueRole::Result
+    });
+    let declare = |(name, declare): (&String, &queue::Declare)| {
+        let wanted = match private.get(name) {
+            Some(private) => rules::private(declare, private),
+            None => rules::declared(policy, declare).unwrap_or_else(|| declare.clone()),
+        };
+        let wanted = queue::Declare { nowait: true, ..wanted };
+        Method::Queue(queue::AMQPMethod::Declare(wanted))
+    };
+    wanted.map(declare).collect()
+}
+
+/// Asks for confirms behind the child's back.
+pub(super) fn select() -> Method {
+    Method::Confirm(confirm::AMQPMethod::Select(confirm::Select { nowait: true }))
+}
+
+impl Channel {
+    fn opened_again(&mut self) -> Vec<Method> {
+        let mut methods = vec![Method::Channel(channel::AMQPMethod::Open(channel::Open {}))];
+        // An opening that was not answered is the child's own.
+        if self.questions.iter().all(|question| question.method() != Some((20, 10))) {
+            self.unasked.push((20, 11));
+        }
+        if let Some(qos) = &self.topology.prefetch {
+            methods.push(Method::Basic(basic::AMQPMethod::Qos(qos.clone())));
+            self.unasked.push((60, 11));
+        }
+        methods.extend(self.counted.then(select));
+        methods
+    }
+
+    fn can_renew(&self) -> Result<(), &'static str> {
+        let sending = self.up != Flow::Still
+            && self.outgoing.as_ref().is_none_or(super::publishing::Outgoing::is_on_its_way);
+        let showing = self.down != Flow::Still
+            && self.incoming.as_ref().is_none_or(super::delivering::Incoming::is_shown);
+        if sending || showing {
+            return Err("it was lost in the middle of a message");
+        }
+        if self.confirms {
+            return Err("it is not known which of its messages have arrived");
+        }
+        Ok(())
+    }
+}
