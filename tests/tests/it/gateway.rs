@@ -47,6 +47,11 @@ impl Behind {
         Self::start(config(vhost)).await
     }
 
+    /// What the gateway tells of its child now.
+    pub(crate) fn activity(&self) -> Activity {
+        self.gateway.activity().borrow().clone()
+    }
+
     /// Until the gateway tells this of its child.
     pub(crate) async fn tells(&self, what: &str, is_so: impl Fn(&Activity) -> bool) -> Activity {
         let activity = self.gateway.activity();

@@ -31,7 +31,13 @@ pub(crate) struct Host {
 
 impl Host {
     /// Started in `home` with these options and this command. Its broker is in the environment.
-    fn start(name: &str, uri: &str, options: &[&str], command: &[&str], home: &Path) -> Self {
+    pub(crate) fn start(
+        name: &str,
+        uri: &str,
+        options: &[&str],
+        command: &[&str],
+        home: &Path,
+    ) -> Self {
         let args = [options, &["--"], command].concat();
         let mut starting = command_in(home, &args);
         starting.env("ZERO_WORKER_AMQP_URI", uri);
@@ -55,7 +61,7 @@ impl Host {
     }
 
     /// What it said itself, and the worker's standard error.
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.read("err")
     }
 
@@ -74,7 +80,7 @@ impl Host {
     }
 
     /// The numbers of the workers' processes, the present one last.
-    fn workers(&self) -> Vec<i32> {
+    pub(crate) fn workers(&self) -> Vec<i32> {
         let log = self.log();
         let told = log.lines().filter_map(|line| {
             let (_, rest) = line.split_once("the worker runs as process ")?;
@@ -84,7 +90,7 @@ impl Host {
     }
 
     /// Until the worker of that number, counted from 1, runs.
-    async fn runs(&self, number: usize) -> i32 {
+    pub(crate) async fn runs(&self, number: usize) -> i32 {
         let what = format!("worker {number}");
         let looked = poll::until(&what, LIMIT, async || {
             self.workers().get(number - 1).copied().ok_or_else(|| self.log())
@@ -92,7 +98,7 @@ impl Host {
         looked.await.unwrap()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
         kill_process(pid, signal).unwrap();
     }
@@ -102,7 +108,7 @@ impl Host {
     }
 
     /// Its exit code, once it has ended.
-    async fn ended(&mut self) -> Option<i32> {
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
         let looked = poll::until("zero-worker to end", LIMIT, async || match self.exited() {
             Some(status) => Ok(status.code()),
             None => Err(self.log()),
