@@ -13,6 +13,8 @@ mod config;
 mod dial;
 mod error;
 pub mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod handshake;
 mod keep;

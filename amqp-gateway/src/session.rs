@@ -319,3 +319,86 @@ impl Session {
         (limit == 0 || frame.wire_len() <= limit).then_some(frame)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use amq_protocol::protocol::basic;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::short;
+
+    fn session(policy: QueuePolicy) -> Session {
+        let settings = Settings {
+            policy,
+            attempts: 3,
+            proof: None,
+            block: None,
+            tags: true,
+            aborts: true,
+            repair: true,
+            own_channel: 2047,
+            frame_max: 131_072,
+            seed: "seed".to_owned(),
+        };
+        Session::new(settings, now())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any time will do")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn publish(channel: u16, queue: &str) -> Frame {
+        let (exchange, routing_key) = (short(""), short(queue));
+        let publish = basic::Publish { exchange, routing_key, mandatory: false, immediate: false };
+        wire::basic(channel, basic::AMQPMethod::Publish(publish)).unwrap()
+    }
+
+    fn deliver(channel: u16, tag: u64) -> Frame {
+        let deliver = basic::Deliver { delivery_tag: tag, ..basic::Deliver::default() };
+        wire::basic(channel, basic::AMQPMethod::Deliver(deliver)).unwrap()
+    }
+
+    /// A message's header and body frames, of any bytes.
+    fn content(channel: u16, properties: &[u8], bodies: &[Vec<u8>]) -> Vec<Frame> {
+        let size: usize = bodies.iter().map(Vec::len).sum();
+        let head = [&[0, 60, 0, 0][..], &(size as u64).to_be_bytes(), properties].concat();
+        let header = Frame::new(Kind::Header, channel, &head);
+        let bodies = bodies.iter().map(|body| Frame::new(Kind::Body, channel, body));
+        header.into_iter().chain(bodies.flatten()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_no_rule_is_about_passes_byte_for_byte(
+            channel in 1_u16..2047,
+            tag in 1_u64..1 << 40,
+            queue in "[a-z]{6,20}",
+            properties in vec(any::<u8>(), 0..60),
+            bodies in vec(vec(any::<u8>(), 1..300), 0..4),
+        ) {
+            let mut session = session(QueuePolicy::Quorum);
+            let message = content(channel, &properties, &bodies);
+            let up = [vec![publish(channel, &queue)], message.clone()].concat();
+            let down = [vec![deliver(channel, tag)], message].concat();
+            for frame in up {
+                session.child_sent(frame.clone(), now());
+                prop_assert_eq!(session.effects(), vec![Effect::ToBroker(frame)]);
+            }
+            for frame in down {
+                session.broker_sent(frame.clone(), now());
+                prop_assert_eq!(session.effects(), vec![Effect::ToChild(frame)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_that_does_what_paladin_does_not_is_not_promised_a_new_connection() {
+        let mut session = session(QueuePolicy::Durable);
+        assert!(session.can_renew().is_ok());
+        session.child_sent(publish(1, "elsewhere"), now());
+        assert!(session.can_renew().is_err());
+    }
+}

@@ -7,6 +7,7 @@ use amqp_admin::paladin::{self, Generation, Scope, head_of_prefix};
 
 use super::held::{End, Held};
 use super::{Consumer, Effect, Session};
+use crate::config::QueuePolicy;
 use crate::frame::Frame;
 use crate::tags;
 use crate::wire;
@@ -174,7 +175,10 @@ impl Session {
         incoming: &mut Incoming,
         header: &wire::ContentHeader,
     ) -> bool {
-        let task = tags::read(header).task.filter(|_| incoming.redelivered);
+        // A leader's gateway publishes once more what was not confirmed. Where queues are not durable
+        // a result may be gone that was there, and its task come again with good reason.
+        let durable = self.settings.policy != QueuePolicy::AsIs;
+        let task = tags::read(header).task.filter(|_| incoming.redelivered || durable);
         match self.adopt(task.as_ref(), incoming.delivery_tag) {
             None => return false,
             Some(true) => {
