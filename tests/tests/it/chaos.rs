@@ -5,7 +5,7 @@
 
 mod blows;
 mod fleet;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! `zero-worker` as a process: what it does with its worker, and what it tells of it.
 
 mod circuits;
-mod first;
+pub(crate) mod first;
 mod help;
 mod lines;
 mod process;
@@ -49,7 +49,7 @@ impl Host {
         Self::start("host", NOWHERE, options, &["sh", "-c", script], home)
     }
 
-    fn spawned(name: &str, mut command: Command, home: &Path) -> Self {
+    pub(crate) fn spawned(name: &str, mut command: Command, home: &Path) -> Self {
         let file = |end| File::create(home.join(format!("{name}.{end}"))).unwrap();
         let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn();
         Self { child: child.unwrap(), home: home.to_owned(), name: name.to_owned() }
@@ -152,7 +152,7 @@ fn command_in<A: AsRef<OsStr>>(home: &Path, args: &[A]) -> Command {
 }
 
 /// The one this run has built, else the one beside the running test.
-fn binary() -> OsString {
+pub(crate) fn binary() -> OsString {
     if let Some(path) = harness::binary("zero-worker") {
         return path.into();
     }

@@ -19,6 +19,8 @@ mod gateway;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod hazards;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod http;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tests::harness::{self, Vhost};
 use tests::poll;
@@ -65,6 +66,12 @@ impl Program {
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let looked = poll::until("the program to end", LIMIT, async || self.end().ok_or("it runs"));
         looked.await.unwrap()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// What it wrote to its standard error.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 /// A port that leads to a server.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     address: SocketAddr,
     cuts: watch::Sender<u64>,
     _forwarding: JoinSet<()>,
@@ -17,7 +17,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// To the server at this address, also when it comes and goes.
-    pub(super) async fn to(server: &str) -> Self {
+    pub(crate) async fn to(server: &str) -> Self {
         let server: SocketAddr = server.parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -28,7 +28,7 @@ impl Wire {
     }
 
     /// The same URI, by this link.
-    pub(super) fn through(&self, uri: &str) -> String {
+    pub(crate) fn through(&self, uri: &str) -> String {
         let mut url = Url::parse(uri).unwrap();
         url.set_ip_host(self.address.ip()).unwrap();
         url.set_port(Some(self.address.port())).unwrap();
@@ -36,7 +36,7 @@ impl Wire {
     }
 
     /// Every connection over it is lost.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }

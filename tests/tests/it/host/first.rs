@@ -10,7 +10,7 @@ use super::{Host, NOWHERE, binary};
 use crate::stand_in::LIMIT;
 
 /// A command in a namespace of its own; `None`: nobody here may make one.
-fn unshared() -> Option<Command> {
+pub(crate) fn unshared() -> Option<Command> {
     let mut command = Command::new("unshare");
     command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]);
     let mut trial = Command::new("unshare");
@@ -42,6 +42,11 @@ async fn first_of(host: &Host) -> Pid {
     looked.await.unwrap()
 }
 
+/// Sends a signal to the process that the namespace began with.
+pub(crate) async fn tell(host: &Host, signal: Signal) {
+    kill_process(first_of(host).await, signal).unwrap();
+}
+
 #[tokio::test]
 async fn as_the_first_process_it_reaps_every_orphan() {
     let home = tempfile::tempdir().unwrap();
@@ -59,7 +64,7 @@ async fn as_the_first_process_it_ends_on_sigterm() {
     let script = "echo up; mkfifo wait; read -r nothing <> wait";
     let Some(mut host) = as_first(script, home.path()) else { return };
     host.says("up").await;
-    kill_process(first_of(&host).await, Signal::TERM).unwrap();
+    tell(&host, Signal::TERM).await;
     assert_eq!(host.ended().await, Some(0));
     assert!(host.log().contains("the worker is ended"), "{}", host.log());
 }
