@@ -111,6 +111,10 @@ pub struct BrokerArgs {
     /// given to another.
     #[arg(long, env = "ZERO_WORKER_ATTEMPTS", value_name = "N", default_value = "3")]
     pub attempts: NonZeroU32,
+    /// For so long a lost connection to the broker is tried to be made anew before the worker, which
+    /// cannot do that itself, is told and ended.
+    #[arg(long, env = "ZERO_WORKER_RECONNECT_FOR", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub reconnect_for: Duration,
 }
 
 /// How queues are declared.

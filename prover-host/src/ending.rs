@@ -44,6 +44,8 @@ pub struct Signs {
 pub enum Cause {
     /// Told to by an abort.
     Abort,
+    /// It had lost its connection and waited for ever.
+    Disconnected,
     /// By itself, with exit code 0.
     Ended,
     /// It said it failed: exit code 1.
@@ -66,8 +68,9 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Abort,
+        Self::Disconnected,
         Self::Ended,
         Self::Error,
         Self::Usage,
@@ -84,6 +87,7 @@ impl Cause {
     pub fn word(self) -> &'static str {
         match self {
             Self::Abort => "abort",
+            Self::Disconnected => "disconnected",
             Self::Ended => "ended",
             Self::Error => "error",
             Self::Usage => "usage",

@@ -53,7 +53,7 @@ fn lines_that_are_no_events_are_left_alone() {
         "",
         "Error: connecting to AMQP host",
         "thread 'main' (5570) panicked at src/lib.rs:131:51:",
-        "[{\"b_height\":3}]2026-06-07T11:00:19.030930Z ERROR lapin::io_loop: error",
+        "[{\"b_height\":3}]2026-06-07T11:00:19.030930Z ERROR a::b: error",
         "2026-06-07 11:00:19  INFO ops: not tracing's time",
         "2026-06-07T11:00:19.030930Z NOTE ops: not a level",
         "2026-06-07T11:00:19.030930Z  INFO no module at all",

@@ -139,6 +139,7 @@ fn options(cli: &Cli) -> Options {
         },
         drain_timeout: child.drain_timeout,
         kill_after: child.kill_after,
+        reconnect_for: cli.broker.reconnect_for,
     }
 }
 
@@ -193,7 +194,8 @@ fn config(args: &BrokerArgs, broker: Vec<Endpoint>, vhost: VhostName) -> Config 
         QueuePolicy::Durable => amqp_gateway::QueuePolicy::Durable,
         QueuePolicy::Quorum => amqp_gateway::QueuePolicy::Quorum,
     };
-    Config { policy, attempts: args.attempts, ..Config::new(broker, vhost) }
+    let (attempts, reconnect_for) = (args.attempts, args.reconnect_for);
+    Config { policy, attempts, reconnect_for, ..Config::new(broker, vhost) }
 }
 
 /// The broker's addresses with credentials, and the vhost: all addresses are of one broker.

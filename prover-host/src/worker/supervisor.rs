@@ -3,8 +3,9 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use amqp_gateway::Gateway;
+use amqp_gateway::{Activity, Gateway};
 use anyhow::{Context as _, Result, bail};
+use tokio::sync::watch;
 
 use super::Outcome;
 use crate::books::Books;
@@ -12,7 +13,7 @@ use crate::cgroup::Cgroup;
 use crate::child::Child;
 use crate::cleaning::Cleaned;
 use crate::clock;
-use crate::ending::{Ending, Exit, Signs, ending};
+use crate::ending::{Cause, Ending, Exit, Signs, ending};
 use crate::logs::Format;
 use crate::reaper::Reaper;
 use crate::restarts::{Next, Policy, Restarts};
@@ -20,6 +21,13 @@ use crate::signals::{Heard, Signals};
 
 /// Between two words while the task in hand is waited for.
 const WORDS: Duration = Duration::from_secs(10);
+/// A broker that answers at all gives a task back in well under this.
+const SETTLE: Duration = Duration::from_secs(30);
+/// The same for the end of all connections, which a pod's grace period has to hold.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// Longer without a connection than a worker takes between two of its own, or to end by itself.
+const DEAF: Duration = Duration::from_secs(5);
 
 /// What the command line says.
 #[derive(Debug)]
@@ -28,6 +36,8 @@ pub(super) struct Options {
     pub(super) restarts: Policy,
     pub(super) drain_timeout: Option<Duration>,
     pub(super) kill_after: Duration,
+    /// For so long the gateway tries to replace a lost connection before the worker is told.
+    pub(super) reconnect_for: Duration,
 }
 
 /// Everything that belongs to the worker.
@@ -55,6 +65,8 @@ struct Running {
 enum Left {
     /// It ended by itself.
     Died(Running, Exit),
+    /// It runs and will never again do a task.
+    Useless(Running, Ending),
     /// We are asked to end.
     Asked(Running),
 }
@@ -76,18 +88,21 @@ impl Supervisor {
         let mut restarts = Restarts::default();
         let outcome = loop {
             let running = self.start()?;
-            match self.attend(running).await {
+            let since = running.since;
+            let ending = match self.attend(running).await {
                 Left::Asked(running) => break self.end(running).await,
-                Left::Died(running, exit) => {
-                    let lived = clock::now().saturating_duration_since(running.since);
-                    let ending = self.died(running, exit).await;
-                    if !self.rest(&mut restarts, &ending, lived).await? {
-                        break Outcome::Done;
-                    }
-                }
+                Left::Died(running, exit) => self.died(running, exit).await,
+                Left::Useless(running, ending) => self.replace(running, ending).await,
+            };
+            let lived = clock::now().saturating_duration_since(since);
+            if !self.rest(&mut restarts, &ending, lived).await? {
+                break Outcome::Done;
             }
         };
-        self.gateway.close().await;
+        // Tasks that cannot be given back in good order go back when the connection breaks.
+        if tokio::time::timeout(CLOSE, self.gateway.close()).await.is_err() {
+            tracing::warn!("the broker did not answer the last words within {} s", CLOSE.as_secs());
+        }
         Ok(outcome)
     }
 
@@ -105,8 +120,11 @@ impl Supervisor {
 
     /// Until it ends or we are asked to; other signals are passed on.
     async fn attend(&mut self, running: Running) -> Left {
+        let silence = self.options.reconnect_for.saturating_add(DEAF);
+        let mut useless = pin!(useless(self.gateway.activity(), silence));
         loop {
             tokio::select! {
+                ending = &mut useless => return Left::Useless(running, ending),
                 exit = running.child.ended(&mut self.reaper) => return Left::Died(running, exit),
                 heard = self.signals.next() => match heard {
                     Heard::End => return Left::Asked(running),
@@ -123,9 +141,28 @@ impl Supervisor {
         let aborted = self.books.gone();
         let out_of_memory = self.oom_kills().zip(oom_kills).is_some_and(|(now, then)| now > then);
         let ending = ending(exit, Signs { aborted, out_of_memory });
-        self.books.ended(ending.cause);
-        self.gateway.child_died(&format!("the worker {}", ending.words)).await;
+        self.settle(&ending).await;
         ending
+    }
+
+    /// Ends a worker that is of no more use.
+    async fn replace(&mut self, running: Running, ending: Ending) -> Ending {
+        running.child.stop(&mut self.reaper, self.options.kill_after).await;
+        let _ = self.books.gone();
+        self.settle(&ending).await;
+        ending
+    }
+
+    /// The worker is gone: so is its task from its hands.
+    async fn settle(&self, ending: &Ending) {
+        self.books.ended(ending.cause);
+        let why = format!("the worker {}", ending.words);
+        if tokio::time::timeout(SETTLE, self.gateway.child_died(&why)).await.is_err() {
+            tracing::warn!(
+                "the worker's task is not settled within {} s: the broker does not answer",
+                SETTLE.as_secs()
+            );
+        }
     }
 
     /// The pause before the next start; false: asked to end meanwhile.
@@ -226,5 +263,29 @@ impl Supervisor {
 
     fn oom_kills(&self) -> Option<u64> {
         self.cgroup.as_ref().and_then(Cgroup::oom_kills)
+    }
+}
+
+/// Until the worker can do no more tasks, and does not end by itself: an abort would make it drop its
+/// next one, or it has lost its connection and waits for ever.
+async fn useless(mut activity: watch::Receiver<Activity>, silence: Duration) -> Ending {
+    let mut connected = false;
+    loop {
+        let now = activity.borrow_and_update().clone();
+        if now.spent && now.in_hand.is_empty() {
+            let words = "would drop its next task because of an abort, and was ended".to_owned();
+            return Ending { cause: Cause::Abort, words };
+        }
+        connected |= now.connections > 0;
+        let deaf = connected && now.connections == 0;
+        tokio::select! {
+            changed = activity.changed() => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
+            () = tokio::time::sleep(silence), if deaf => {
+                let words = "had lost its connection and did not end, and was ended".to_owned();
+                return Ending { cause: Cause::Disconnected, words };
+            }
+        }
     }
 }

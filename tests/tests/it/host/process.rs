@@ -13,6 +13,12 @@ fn with_fifo(script: &str) -> String {
     format!("rm -f wait.fifo; mkfifo wait.fifo; {script}; {WAIT}")
 }
 
+/// The process that the worker says it has started.
+fn sleeper(host: &Host) -> i32 {
+    let out = host.out();
+    out.lines().find_map(|line| line.strip_prefix("sleeper ")).unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn the_worker_finds_the_gateway_and_nothing_that_opens_the_broker() {
     let home = tempfile::tempdir().unwrap();
@@ -143,14 +149,22 @@ async fn a_worker_that_does_not_listen_is_killed_with_all_it_has_started() {
     let mut host = Host::of_script(&["--kill-after", "100ms"], &script, home.path());
     host.says("up").await;
     let worker = host.runs(1).await;
-    let out = host.out();
-    let sleeper: i32 =
-        out.lines().find_map(|line| line.strip_prefix("sleeper ")).unwrap().parse().unwrap();
+    let sleeper = sleeper(&host);
     host.signal(Signal::TERM);
     assert_eq!(host.ended().await, Some(0));
     assert!(host.log().contains("did not end within 0.1 s of SIGTERM"), "{}", host.log());
     gone(worker).await;
     gone(sleeper).await;
+}
+
+#[tokio::test]
+async fn what_a_worker_that_died_has_left_behind_ends_too() {
+    let home = tempfile::tempdir().unwrap();
+    let options = ["--restart-pause", "1h", "--restart-pause-max", "1h"];
+    let script = "sleep 1000 & echo sleeper $!; exit 1";
+    let host = Host::of_script(&options, script, home.path());
+    host.says("it is started again").await;
+    gone(sleeper(&host)).await;
 }
 
 #[tokio::test]

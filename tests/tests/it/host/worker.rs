@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 use tests::harness::{self, Vhost};
 
-use super::Host;
+use super::{Host, is_alive};
 use crate::stand_in::{Generation, V06, V07, VERIFIED};
 
 /// The block of every test here: 12 transactions.
@@ -121,4 +121,22 @@ async fn a_task_that_kills_every_worker_is_put_aside() {
     host.measures("zero_worker_retries_total 1.0").await;
     host.measures("zero_worker_child_ends_total{cause=\"signal\"} 2.0").await;
     host.runs(3).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_connection_and_does_not_end_is_replaced() {
+    let Some(vhost) = harness::vhost("host_deaf") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let options = ["--reconnect-for", "0s", "--kill-after", "100ms"];
+    let host = worker("host", &V07, (&options, &FAST), &vhost, home.path());
+    host.measures("zero_worker_consuming 1.0").await;
+    let first = host.runs(1).await;
+    // It neither hears that its connection is gone nor ends.
+    kill_process(Pid::from_raw(first).unwrap(), Signal::STOP).unwrap();
+    let management = vhost.access().management();
+    management.delete_vhost(vhost.name()).unwrap();
+    host.measures("zero_worker_child_ends_total{cause=\"disconnected\"} 1.0").await;
+    management.add_vhost(vhost.name(), &vhost.access().user).unwrap();
+    host.measures("zero_worker_consuming 1.0").await;
+    assert!(!is_alive(first));
 }
