@@ -79,6 +79,8 @@ impl Host {
             .args(["--", "sh", "-c", "echo uri=$AMQP_URI; exec sleep 3600"])
             .env("ZERO_WORKER_AMQP_URI", broker.amqp_uri(VHOST))
             .stdout(Stdio::piped())
+            // It tells of each task.
+            .stderr(Stdio::null())
             .spawn()
             .context("start zero-worker")?;
         let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
