@@ -37,6 +37,8 @@ impl RoleSet {
             QueueRole::Task(_) => self.task,
             QueueRole::Result => self.result,
             QueueRole::Control => self.control,
+            // Nobody is to work at them before somebody has looked.
+            QueueRole::DeadLetter => false,
             QueueRole::Other => self.other,
         }
     }

@@ -23,6 +23,9 @@ const TASK_QUEUES: [(&str, Pool); 5] = [
 const CONTROL_QUEUES: [&str; 3] =
     ["command-ipc-routing-key", "ipc-routing-key", "ffffffffffffffffffffffffffffffff"];
 
+/// Where gateways put tasks aside that failed at each attempt.
+pub const DEAD_LETTER_QUEUE: &str = "zero-dead-letter";
+
 /// The lease every paladin generation declares its queues with, in milliseconds.
 const PALADIN_EXPIRES_MS: u64 = 1_800_000;
 
@@ -42,6 +45,9 @@ pub fn classify(name: &QueueName, lease: Lease) -> QueueRole {
     }
     if CONTROL_QUEUES.contains(&name) {
         return QueueRole::Control;
+    }
+    if name == DEAD_LETTER_QUEUE {
+        return QueueRole::DeadLetter;
     }
     if (is_random_key(name) || is_simple_uuid_v4(name)) && may_be_paladins(lease) {
         return QueueRole::Result;
@@ -86,6 +92,7 @@ mod tests {
             ("default", QueueRole::Task(Pool::All)),
             ("command-ipc-routing-key", QueueRole::Control),
             ("ipc-routing-key", QueueRole::Control),
+            ("zero-dead-letter", QueueRole::DeadLetter),
             ("ffffffffffffffffffffffffffffffff", QueueRole::Control),
             ("BmXij", QueueRole::Result),
             ("446c1c9c0f5b41cd9db80487e22d4540", QueueRole::Result),

@@ -13,6 +13,8 @@ pub enum QueueRole {
     Result,
     /// Carries abort commands to workers.
     Control,
+    /// Holds tasks that failed at each attempt, put aside for people; a gateway makes it.
+    DeadLetter,
     /// Not one of paladin's: named by an operator, say `proof-20362226`.
     Other,
 }
@@ -36,6 +38,7 @@ impl QueueRole {
             Self::Task(_) => "task",
             Self::Result => "result",
             Self::Control => "control",
+            Self::DeadLetter => "deadLetter",
             Self::Other => "other",
         }
     }

@@ -6,8 +6,7 @@ use amqp_admin::{Lease, QueueName, QueueRole, classify};
 
 use crate::config::QueuePolicy;
 
-/// Where tasks are put aside that failed at each attempt.
-pub(crate) const DEAD_LETTER: &str = "zero-dead-letter";
+pub(crate) use amqp_admin::DEAD_LETTER_QUEUE as DEAD_LETTER;
 /// How long a queue may be unused before it is deleted.
 const EXPIRES: &str = "x-expires";
 /// What implements a queue.
@@ -33,9 +32,11 @@ pub(crate) fn role_of_declared(declare: &queue::Declare) -> QueueRole {
         QueueRole::Other if lease == Lease::Millis(PALADIN_EXPIRES_MS) && !declare.exclusive => {
             QueueRole::Task(amqp_admin::Pool::All)
         }
-        role @ (QueueRole::Task(_) | QueueRole::Result | QueueRole::Control | QueueRole::Other) => {
-            role
-        }
+        role @ (QueueRole::Task(_)
+        | QueueRole::Result
+        | QueueRole::Control
+        | QueueRole::DeadLetter
+        | QueueRole::Other) => role,
     }
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn declared(policy: QueuePolicy, declare: &queue::Declare) -> Option<
         QueueRole::Task(_) => (true, policy == QueuePolicy::Quorum),
         QueueRole::Control => (true, false),
         QueueRole::Result => (false, false),
-        QueueRole::Other => return None,
+        QueueRole::DeadLetter | QueueRole::Other => return None,
     };
     let mut arguments = declare.arguments.inner().clone();
     if lasting {

@@ -68,7 +68,7 @@ impl Session {
             QueueRole::Task(_) => !consumer.no_ack,
             QueueRole::Result => tags,
             QueueRole::Control => aborts,
-            QueueRole::Other => false,
+            QueueRole::DeadLetter | QueueRole::Other => false,
         });
         let Some(consumer) = concerned else { return self.for_child(frame) };
         let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
@@ -126,7 +126,10 @@ impl Session {
             QueueRole::Control if (1..=COMMAND_MAX).contains(&incoming.rest) => {
                 incoming.stage = Stage::Command;
             }
-            QueueRole::Result | QueueRole::Control | QueueRole::Other => self.show(incoming, None),
+            QueueRole::Result
+            | QueueRole::Control
+            | QueueRole::DeadLetter
+            | QueueRole::Other => self.show(incoming, None),
         }
     }
 

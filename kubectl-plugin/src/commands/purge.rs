@@ -65,6 +65,8 @@ enum Role {
     Result,
     /// They carry aborts to workers.
     Control,
+    /// It holds tasks that failed at each attempt.
+    DeadLetter,
     /// Named by operators.
     Other,
 }
@@ -139,6 +141,7 @@ fn is_chosen(what: &What, queue: &Queue) -> bool {
         Role::Task => matches!(queue.role, QueueRole::Task(_)),
         Role::Result => queue.role == QueueRole::Result,
         Role::Control => queue.role == QueueRole::Control,
+        Role::DeadLetter => queue.role == QueueRole::DeadLetter,
         Role::Other => queue.role == QueueRole::Other,
     };
     what.all || what.role.is_some_and(of_role) || what.queues.contains(&queue.name)
@@ -149,7 +152,8 @@ fn order(role: QueueRole) -> u8 {
         QueueRole::Control => 0,
         QueueRole::Task(_) => 1,
         QueueRole::Other => 2,
-        QueueRole::Result => 3,
+        QueueRole::DeadLetter => 3,
+        QueueRole::Result => 4,
     }
 }
 

@@ -148,6 +148,7 @@ impl Status {
             RoleSum::of("other", facts, |role| role == QueueRole::Other),
             RoleSum::of("result", facts, |role| role == QueueRole::Result),
             RoleSum::of("control", facts, |role| role == QueueRole::Control),
+            RoleSum::of("deadLetter", facts, |role| role == QueueRole::DeadLetter),
         ];
         let consumers = |wanted: &dyn Fn(QueueRole) -> bool| -> Vec<_> {
             let of_role = |consumer: &&amqp_admin::QueueConsumer| {

@@ -33,6 +33,7 @@ pub(super) fn warnings(facts: &Facts, nodes: Option<&[NodeHealth]>) -> Vec<Warni
         .chain(commands(facts))
         .chain(stuck(facts))
         .chain(orphans(facts))
+        .chain(put_aside(facts))
         .collect()
 }
 
@@ -112,6 +113,17 @@ fn orphans(facts: &Facts) -> Option<Warning> {
     })
 }
 
+/// Tasks that failed at each attempt; their proofs have failed.
+fn put_aside(facts: &Facts) -> Option<Warning> {
+    let queue = facts.queues.iter().find(|queue| queue.role == QueueRole::DeadLetter)?;
+    let ready = queue.reading.ready.filter(|ready| *ready > 0)?;
+    let name = &queue.name;
+    Some(warning(
+        format!("{} failed at each attempt and were put aside in `{name}`", plural(ready, "task")),
+        format!("zero peek {name}; then zero purge --queue {name}, which keeps a backup"),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use amqp_admin::{Client, Pool, QueueConsumer, QueueName, Reading};
@@ -149,11 +161,13 @@ mod tests {
             queue("tasks", TASK, 3, 0),
             queue("command-ipc-routing-key", QueueRole::Control, 1, 0),
             queue("AbCdE", QueueRole::Result, 0, 0),
+            queue("zero-dead-letter", QueueRole::DeadLetter, 2, 0),
         ];
         insta::assert_snapshot!(told(&facts(queues, &[])), @"
         3 tasks wait in `tasks` and no worker is connected to it → start workers; a paladin queue expires with its tasks after 30 minutes without one
         an abort waits in `command-ipc-routing-key`: the next worker drops its first task for it → zero purge --role control
         1 result queue has no leader; tasks that answer to it are proved for nobody → zero orphans, then zero orphans --reclaim
+        2 tasks failed at each attempt and were put aside in `zero-dead-letter` → zero peek zero-dead-letter; then zero purge --queue zero-dead-letter, which keeps a backup
         ");
     }
 
