@@ -126,10 +126,9 @@ impl Session {
             QueueRole::Control if (1..=COMMAND_MAX).contains(&incoming.rest) => {
                 incoming.stage = Stage::Command;
             }
-            QueueRole::Result
-            | QueueRole::Control
-            | QueueRole::DeadLetter
-            | QueueRole::Other => self.show(incoming, None),
+            QueueRole::Result | QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
+                self.show(incoming, None);
+            }
         }
     }
 

@@ -80,11 +80,8 @@ async fn an_abort_reaches_every_busy_worker_of_its_proof_and_no_other() {
     drop(workers);
 }
 
-#[tokio::test]
-async fn each_worker_has_a_control_queue_of_its_own_that_goes_with_it() {
-    let Some(vhost) = harness::vhost("private_queues") else { return };
-    let behind = Behind::stock(&vhost).await;
-    let child = Amqp::connect(&behind.uri()).await.unwrap();
+/// What a worker declares to hear commands.
+async fn listens(child: &Amqp) {
     let exchange = child.channel().exchange_declare(
         EXCHANGE.into(),
         lapin::ExchangeKind::Fanout,
@@ -100,6 +97,14 @@ async fn each_worker_has_a_control_queue_of_its_own_that_goes_with_it() {
     let bound =
         child.channel().queue_bind(EXCHANGE.into(), EXCHANGE.into(), "".into(), options, none());
     bound.await.unwrap();
+}
+
+#[tokio::test]
+async fn each_worker_has_a_control_queue_of_its_own_that_goes_with_it() {
+    let Some(vhost) = harness::vhost("private_queues") else { return };
+    let behind = Behind::stock(&vhost).await;
+    let child = Amqp::connect(&behind.uri()).await.unwrap();
+    listens(&child).await;
     let mut commands = super::tags::consumer(&child, EXCHANGE).await;
     let path = format!("/api/queues/{}", tests::access::segment(vhost.name()));
     let queues = || vhost.access().management().get(&path).unwrap();

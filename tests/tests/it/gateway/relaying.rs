@@ -25,7 +25,7 @@ async fn messages_of_all_sizes_arrive_as_they_were_sent() {
     headers.insert("kept".into(), AMQPValue::LongString("as it is".into()));
     let properties = BasicProperties::default().with_delivery_mode(2).with_headers(headers);
     let options = BasicPublishOptions::default();
-    let body = |size: usize| (0..size).map(|at| (at % 251) as u8).collect::<Vec<_>>();
+    let body = |size: usize| (0..=250_u8).cycle().take(size).collect::<Vec<_>>();
     for size in SIZES {
         let body = body(size);
         let sent = amqp.channel().basic_publish(

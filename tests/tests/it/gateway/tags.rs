@@ -16,10 +16,9 @@ pub(super) const TASK: &[u8] = b"\x05AbCdE\x01\x00\x02\x00\x00\x01\x03abc\x00";
 pub(super) const DONE: &[u8] = b"\x00\x01\x00\x00\x00";
 
 pub(super) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
-    match properties.headers().as_ref()?.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        other => panic!("{other:?}"),
-    }
+    let value = properties.headers().as_ref()?.inner().get(name)?;
+    let AMQPValue::LongString(text) = value else { panic!("{value:?}") };
+    Some(text.to_string())
 }
 
 pub(super) async fn publish(amqp: &Amqp, queue: &str, body: &[u8], tags: &[(&str, &str)]) {
