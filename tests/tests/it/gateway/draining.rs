@@ -60,9 +60,18 @@ async fn a_drain_waits_for_the_result_that_follows_the_acknowledgement() {
     publish(&direct, "default", TASK, &[]).await;
     let child = Amqp::connect(&behind.uri()).await.unwrap();
     let task = consumer(&child, "default").await.next().await.unwrap().unwrap();
-    let finish = async {
+    let drain = behind.gateway.drain();
+    tokio::pin!(drain);
+    let acknowledged = async {
         behind.tells("a drain", |told| told.draining).await;
         task.ack(BasicAckOptions::default()).await.unwrap();
+        behind.tells("an acknowledged task", |told| told.counters.done == 1).await;
+    };
+    tokio::select! {
+        () = &mut drain => panic!("drained before there is a result"),
+        () = acknowledged => {}
+    }
+    let finish = async {
         let sent = child.channel().basic_publish(
             "".into(),
             "AbCdE".into(),
@@ -73,6 +82,6 @@ async fn a_drain_waits_for_the_result_that_follows_the_acknowledgement() {
         // The channel is closed before the confirm comes to the child.
         let _ = sent.await.unwrap();
     };
-    tokio::join!(behind.gateway.drain(), finish);
+    tokio::join!(drain, finish);
     assert_eq!((depth(&direct, "AbCdE").await, depth(&direct, "default").await), (1, 0));
 }

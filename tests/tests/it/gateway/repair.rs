@@ -122,7 +122,8 @@ async fn a_dropped_task_without_a_word_ends_with_a_failed_result_of_our_own() {
     let child = Amqp::connect(&behind.uri()).await.unwrap();
     let mut tasks = consumer(&child, "default").await;
     for _ in 0..3 {
-        tasks.next().await.unwrap().unwrap().nack(DROP).await.unwrap();
+        let task = tokio::time::timeout(LIMIT, tasks.next()).await.unwrap().unwrap().unwrap();
+        task.nack(DROP).await.unwrap();
     }
     behind.tells("a dead letter", |told| told.counters.dead_lettered == 1).await;
     let got = direct.channel().basic_get("AbCdE".into(), BasicGetOptions::default()).await;
