@@ -70,6 +70,8 @@ pub(crate) struct Relay {
     died: Option<(String, Instant)>,
     waiting: Vec<Done>,
     drained: bool,
+    /// A drain that was ordered while there was no broker.
+    drain_later: bool,
     /// Told to the owner at the next occasion.
     troubles: Vec<String>,
     /// Bytes that were read from the broker on connections that are lost.
@@ -108,6 +110,7 @@ impl Relay {
             died: None,
             waiting: Vec::new(),
             drained: false,
+            drain_later: false,
             troubles: Vec::new(),
             read_before: 0,
             told: None,

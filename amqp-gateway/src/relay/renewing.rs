@@ -43,6 +43,9 @@ impl Relay {
         self.broker.inlet.bytes = self.read_before;
         self.pulses.1 = Pulse::new(self.dialler.tuned().broker_heartbeat);
         self.session.renew();
+        if std::mem::take(&mut self.drain_later) {
+            self.session.drain();
+        }
         tracing::info!(connection = desk.number, "there is a connection to the broker again");
         self.apply()
     }
@@ -59,7 +62,7 @@ impl Relay {
 
     /// Dials until the broker answers, while the child hears signs of life.
     async fn dial_again(&mut self, desk: &mut Desk) -> Result<Link, End> {
-        let Self { dialler, child, pulses, session, waiting, .. } = self;
+        let Self { dialler, child, pulses, session, waiting, drain_later, .. } = self;
         let mut ticks = interval(TICK);
         let dialling = dialler.until_connected();
         tokio::pin!(dialling);
@@ -76,8 +79,10 @@ impl Relay {
                     child.outlet.push(Frame::heartbeat().into_bytes());
                 },
                 Some(order) = desk.orders.recv() => match order {
+                    // What draining asks the broker for can be asked once there is one.
                     Order::Drain(done) => {
-                        session.drain();
+                        session.show_no_tasks();
+                        *drain_later = true;
                         waiting.push(done);
                     }
                     // All that it had in hand is with the broker already.

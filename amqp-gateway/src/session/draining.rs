@@ -45,9 +45,11 @@ impl Session {
         self.go_on_draining();
     }
 
-    /// For a child that connects while its gateway drains.
+    /// For a child that connects while its gateway drains, and while there is no broker.
     pub(crate) fn show_no_tasks(&mut self) {
-        self.drain = Drain::Idle;
+        if self.drain == Drain::No {
+            self.drain = Drain::Idle;
+        }
     }
 
     pub(super) fn shows_no_tasks(&self) -> bool {

@@ -12,6 +12,7 @@ use url::Url;
 pub(crate) struct Wire {
     address: SocketAddr,
     cuts: watch::Sender<u64>,
+    held: watch::Sender<bool>,
     _forwarding: JoinSet<()>,
 }
 
@@ -21,10 +22,10 @@ impl Wire {
         let server: SocketAddr = server.parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let cuts = watch::Sender::new(0);
+        let (cuts, held) = (watch::Sender::new(0), watch::Sender::new(false));
         let mut forwarding = JoinSet::new();
-        forwarding.spawn(forward(listener, server, cuts.subscribe()));
-        Self { address, cuts, _forwarding: forwarding }
+        forwarding.spawn(forward(listener, server, (cuts.subscribe(), held.subscribe())));
+        Self { address, cuts, held, _forwarding: forwarding }
     }
 
     /// The same URI, by this link.
@@ -39,19 +40,27 @@ impl Wire {
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
+
+    /// New connections over it wait, or wait no more.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
 }
 
-async fn forward(listener: TcpListener, server: SocketAddr, cuts: watch::Receiver<u64>) {
+type Words = (watch::Receiver<u64>, watch::Receiver<bool>);
+
+async fn forward(listener: TcpListener, server: SocketAddr, words: Words) {
     let mut pairs = JoinSet::new();
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        pairs.spawn(pair(client, server, cuts.clone()));
+        pairs.spawn(pair(client, server, words.clone()));
         while pairs.try_join_next().is_some() {}
     }
 }
 
-async fn pair(mut client: TcpStream, server: SocketAddr, mut cuts: watch::Receiver<u64>) {
+async fn pair(mut client: TcpStream, server: SocketAddr, (mut cuts, mut held): Words) {
     cuts.mark_unchanged();
+    let _ = held.wait_for(|held| !held).await;
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}

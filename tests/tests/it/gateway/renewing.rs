@@ -6,6 +6,7 @@ use tests::poll;
 use tests::rabbitmq::RabbitConfig;
 
 use super::{Behind, Way, config, config_at};
+use crate::chaos::wire::Wire;
 use crate::stand_in::{Generation, LIMIT, Program, V06, V07, VERIFIED};
 
 /// A gateway whose way to the broker can be cut.
@@ -102,4 +103,40 @@ async fn a_proof_outlives_a_restart_of_the_broker() {
     drop(worker);
     let words = V07.verified(6, home.path());
     assert!(words.contains(VERIFIED), "{words}");
+}
+
+#[tokio::test]
+async fn a_drain_that_begins_while_there_is_no_broker_loses_nothing() {
+    let Some(vhost) = harness::vhost("drained_in_between") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let wire = Wire::to(&vhost.access().amqp).await;
+    let mut config = config_at(&wire.through(&vhost.amqp_uri()), vhost.name());
+    config.policy = QueuePolicy::Durable;
+    let work = Behind::start(config).await;
+    let (lead, _way) = behind(&vhost, QueuePolicy::Durable).await;
+    let mut leader = V07.leader(6, &[], &lead, home.path());
+    let worker = V07.worker(0, &["--stand-in-ms-per-txn", "300"], &work, home.path());
+    work.tells("a busy worker", |told| told.in_hand.len() == 1).await;
+    wire.hold(true);
+    wire.cut();
+    work.tells("no broker", |told| told.connections == 0).await;
+    let drain = work.gateway.drain();
+    tokio::pin!(drain);
+    let mend = async {
+        work.tells("a drain", |told| told.draining).await;
+        wire.hold(false);
+    };
+    tokio::select! {
+        () = &mut drain => panic!("drained without a broker"),
+        () = mend => {}
+    }
+    tokio::time::timeout(LIMIT, drain).await.unwrap();
+    let told = work.activity();
+    assert_eq!((told.counters.done, told.counters.failed, told.severed), (1, 0, 0), "{told:?}");
+    drop(worker);
+    let (next, _way) = behind(&vhost, QueuePolicy::Durable).await;
+    let other = V07.worker(1, &["--stand-in-ms-per-txn", "10"], &next, home.path());
+    assert!(leader.ended().await.success(), "{}", leader.errors());
+    drop(other);
+    assert!(V07.verified(6, home.path()).contains(VERIFIED));
 }
