@@ -80,7 +80,7 @@ async fn a_drain_waits_for_the_result_that_follows_the_acknowledgement() {
             lapin::BasicProperties::default(),
         );
         // The channel is closed before the confirm comes to the child.
-        let _ = sent.await.unwrap();
+        drop(sent.await.unwrap());
     };
     tokio::join!(drain, finish);
     assert_eq!((depth(&direct, "AbCdE").await, depth(&direct, "default").await), (1, 0));

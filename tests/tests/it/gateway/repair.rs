@@ -75,7 +75,7 @@ async fn a_task_that_always_fails_is_put_aside_and_the_leader_hears_why() {
 
 /// A body larger than what is kept in memory, that says where its result goes.
 fn large() -> Vec<u8> {
-    let rest = (0..900_000).map(|at: usize| (at % 251) as u8);
+    let rest = (0..=250_u8).cycle().take(900_000);
     TASK.iter().copied().chain(rest).collect()
 }
 
