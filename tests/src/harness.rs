@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::access::Access;
 use crate::ledger::{self, Outcome};
 use crate::provision;
-use crate::rabbitmq::{PrivateBroker, RabbitConfig};
+use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series};
 
 /// Names of the variables by which a test run tells its tests of the broker it started.
 pub mod env {
@@ -31,6 +31,8 @@ pub mod env {
     pub const USER: &str = "ZERO_TEST_BROKER_USER";
     /// The administrator's password.
     pub const PASSWORD: &str = "ZERO_TEST_BROKER_PASSWORD";
+    /// The series of RabbitMQ that is started, of `rabbitmq::Series`.
+    pub const RABBITMQ: &str = "ZERO_TEST_RABBITMQ";
     /// The directory of the product's binaries.
     pub const BIN_DIR: &str = "ZERO_TEST_BIN_DIR";
     /// The directory of the stand-in provers' binaries.
@@ -91,6 +93,9 @@ impl Drop for Vhost {
 /// When `CI` is `true` and there is no broker; when there is one and it does not do as it is told.
 #[must_use]
 pub fn vhost(test: &str) -> Option<Vhost> {
+    if unfit(test) {
+        return None;
+    }
     let Some(access) = shared_broker() else {
         return skipped(test);
     };
@@ -108,7 +113,10 @@ pub fn vhost(test: &str) -> Option<Vhost> {
 /// When `CI` is `true` and there is no `rabbitmq-server`; when it does not start.
 #[must_use]
 pub fn private_broker(test: &str, config: &RabbitConfig) -> Option<PrivateBroker> {
-    let Some(server) = provision::rabbitmq_server() else {
+    if unfit(test) {
+        return None;
+    }
+    let Some(server) = must(provision::rabbitmq_server(), "find a broker") else {
         return skipped(test);
     };
     record(test, Outcome::Ran);
@@ -126,7 +134,7 @@ pub fn shared_broker() -> Option<&'static Access> {
         if let Some(access) = given() {
             return Some(Shared { access, _node: None });
         }
-        let server = provision::rabbitmq_server()?;
+        let server = must(provision::rabbitmq_server(), "find a broker")?;
         let node = PrivateBroker::start_from(&server, &RabbitConfig::default());
         let node = must(node, "start the shared broker");
         Some(Shared { access: node.access().clone(), _node: Some(node) })
@@ -176,16 +184,47 @@ fn built(directory: &str, name: &str) -> Option<PathBuf> {
 
 fn skipped<T>(test: &str) -> Option<T> {
     record(test, Outcome::Skipped);
-    let why =
-        format!("SKIPPED {test}: there is no rabbitmq-server (`cargo xtask test` installs it)");
+    let (series, test) = (series(), path(test));
+    let why = format!(
+        "SKIPPED {test}: there is no rabbitmq-server {series} (`cargo xtask test` and `cargo xtask matrix` install it)"
+    );
     // Written past the test runner, which keeps the output of passed tests to itself.
     say(&why);
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
     None
 }
 
+/// Whether the series spares this test; says so and takes it down.
+fn unfit(test: &str) -> bool {
+    let (series, path) = (series(), path(test));
+    let reason = series.unfit(&path);
+    if let Some(reason) = reason {
+        record(test, Outcome::Unfit);
+        say(&format!("NOT FOR {series} {path}: {reason}"));
+    }
+    reason.is_some()
+}
+
+/// The series of RabbitMQ that this run is about.
+///
+/// # Panics
+///
+/// When the environment names one that is not known.
+#[must_use]
+pub fn series() -> Series {
+    must(provision::chosen_series(), "choose a series of RabbitMQ")
+}
+
+/// The test's path in its binary: the test runner gives its name to the thread that runs it.
+fn path(test: &str) -> String {
+    let thread = std::thread::current();
+    let path = thread.name().filter(|name| name.contains("::"));
+    path.unwrap_or(test).to_owned()
+}
+
 fn record(test: &str, outcome: Outcome) {
-    must(ledger::record(test, outcome).map_err(Into::into), "write the ledger of broker tests");
+    let noted = ledger::record(&path(test), outcome);
+    must(noted.map_err(Into::into), "write the ledger of broker tests");
 }
 
 #[expect(clippy::panic, reason = "a broker that is there and fails is a failed test")]

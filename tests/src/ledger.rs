@@ -17,6 +17,18 @@ pub enum Outcome {
     Ran,
     /// There was none.
     Skipped,
+    /// It cannot hold on this series of brokers.
+    Unfit,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Skipped => "skipped",
+            Self::Unfit => "unfit",
+        }
+    }
 }
 
 /// The ledger added up.
@@ -26,13 +38,19 @@ pub struct Summary {
     pub ran: usize,
     /// Tests that were skipped for want of one.
     pub skipped: usize,
+    /// Tests that cannot hold on this series of brokers.
+    pub unfit: usize,
 }
 
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ran, skipped } = self;
-        let all = ran + skipped;
-        write!(f, "broker tests: {all} needed a broker, {ran} ran with one, {skipped} skipped")
+        let Self { ran, skipped, unfit } = self;
+        let all = ran + skipped + unfit;
+        write!(f, "broker tests: {all} needed a broker, {ran} ran with one, {skipped} skipped")?;
+        if *unfit > 0 {
+            write!(f, ", {unfit} are not for this series of RabbitMQ")?;
+        }
+        Ok(())
     }
 }
 
@@ -48,21 +66,33 @@ pub fn record(test: &str, outcome: Outcome) -> std::io::Result<()> {
 
 /// Adds up a ledger; a missing file is an empty one.
 pub fn read(path: &Path) -> anyhow::Result<Summary> {
+    let lines = lines(path)?;
+    let count = |wanted| lines.iter().filter(|(outcome, _)| *outcome == wanted).count();
+    Ok(Summary {
+        ran: count(Outcome::Ran),
+        skipped: count(Outcome::Skipped),
+        unfit: count(Outcome::Unfit),
+    })
+}
+
+/// What was recorded, one test after the other; a missing file is an empty one.
+pub fn lines(path: &Path) -> anyhow::Result<Vec<(Outcome, String)>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error.into()),
     };
-    let count = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
-    Ok(Summary { ran: count("ran "), skipped: count("skipped ") })
+    let all = [Outcome::Ran, Outcome::Skipped, Outcome::Unfit];
+    let read = |line: &str| {
+        let (word, test) = line.split_once(' ')?;
+        let outcome = all.into_iter().find(|outcome| outcome.word() == word)?;
+        Some((outcome, test.to_owned()))
+    };
+    Ok(text.lines().filter_map(read).collect())
 }
 
 fn append(path: &Path, test: &str, outcome: Outcome) -> std::io::Result<()> {
-    let word = match outcome {
-        Outcome::Ran => "ran",
-        Outcome::Skipped => "skipped",
-    };
-    let line = format!("{word} {test}\n");
+    let line = format!("{} {test}\n", outcome.word());
     OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
 }
 
@@ -78,11 +108,23 @@ mod tests {
         append(&path, "second", Outcome::Skipped).unwrap();
         append(&path, "third", Outcome::Ran).unwrap();
         let summary = read(&path).unwrap();
-        assert_eq!(summary, Summary { ran: 2, skipped: 1 });
+        assert_eq!(summary, Summary { ran: 2, skipped: 1, unfit: 0 });
         assert_eq!(
             summary.to_string(),
             "broker tests: 3 needed a broker, 2 ran with one, 1 skipped"
         );
+    }
+
+    #[test]
+    fn tests_not_for_this_series_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger");
+        append(&path, "a::first", Outcome::Ran).unwrap();
+        append(&path, "a::second", Outcome::Unfit).unwrap();
+        let second = (Outcome::Unfit, "a::second".to_owned());
+        assert_eq!(lines(&path).unwrap()[1], second);
+        let said = read(&path).unwrap().to_string();
+        assert!(said.ends_with("0 skipped, 1 are not for this series of RabbitMQ"), "{said}");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! what to install.
 
 mod apt;
+mod cache;
+mod debian;
 pub mod kubernetes;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +15,8 @@ use anyhow::{Context, bail};
 
 use crate::access::Access;
 use crate::docker::DockerBroker;
-use crate::rabbitmq::{PrivateBroker, RabbitConfig};
+use crate::harness::env;
+use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
 
 /// Names a broker to use instead of starting one.
 pub const AMQP_URI_ENV: &str = "AMQP_URI";
@@ -67,37 +70,62 @@ pub fn given_broker() -> anyhow::Result<Option<Access>> {
 
 /// Starts a broker of our own, private on this machine if that can be had, else in a container.
 pub fn own_broker(config: &RabbitConfig, say: Say<'_>) -> anyhow::Result<Broker> {
-    let missing = match ensure_rabbitmq(say) {
+    let series = chosen_series()?;
+    let missing = match ensure_series(series, say) {
         Ok(server) => {
             let broker = PrivateBroker::start_from(&server, config)?;
             return Ok(Broker::Private(Box::new(broker)));
         }
         Err(missing) => missing,
     };
-    if DockerBroker::is_possible() {
+    if series == Series::default() && DockerBroker::is_possible() {
         say(&format!("{missing:#}; starting a RabbitMQ container instead"));
         return Ok(Broker::Docker(DockerBroker::start()?));
     }
     Err(missing.context("there is no Docker engine either"))
 }
 
-/// The `rabbitmq-server` of this machine; looks and changes nothing.
-#[must_use]
-pub fn rabbitmq_server() -> Option<PathBuf> {
-    let known = SERVER_PATHS.iter().map(PathBuf::from);
-    known.chain(on_path("rabbitmq-server")).find(|path| path.is_file())
+/// The series of RabbitMQ that the environment names; the machine's own when it names none.
+pub fn chosen_series() -> anyhow::Result<Series> {
+    let Ok(name) = std::env::var(env::RABBITMQ) else {
+        return Ok(Series::default());
+    };
+    name.parse().with_context(|| format!("read {}", env::RABBITMQ))
 }
 
-/// The `rabbitmq-server` of this machine, installed when it is missing.
-pub fn ensure_rabbitmq(say: Say<'_>) -> anyhow::Result<PathBuf> {
-    if let Some(server) = rabbitmq_server() {
+/// The RabbitMQ of the chosen series; looks and changes nothing.
+pub fn rabbitmq_server() -> anyhow::Result<Option<Server>> {
+    let series = chosen_series()?;
+    Ok(match series.suite() {
+        None => machine_server(),
+        Some(suite) => debian::installed(series, suite),
+    })
+}
+
+/// The RabbitMQ of the chosen series, installed when it is missing.
+pub fn ensure_rabbitmq(say: Say<'_>) -> anyhow::Result<Server> {
+    ensure_series(chosen_series()?, say)
+}
+
+/// The RabbitMQ of a series, installed when it is missing.
+pub fn ensure_series(series: Series, say: Say<'_>) -> anyhow::Result<Server> {
+    if let Some(suite) = series.suite() {
+        return debian::ensure(series, suite, say);
+    }
+    if let Some(server) = machine_server() {
         return Ok(server);
     }
     say(
         "RabbitMQ is not on this machine; it is what the scaler reads, so demo and tests need one.",
     );
     apt::install("rabbitmq-server", say)?;
-    rabbitmq_server().context("`rabbitmq-server` was installed but is in none of the usual places")
+    machine_server().context("`rabbitmq-server` was installed but is in none of the usual places")
+}
+
+fn machine_server() -> Option<Server> {
+    let known = SERVER_PATHS.iter().map(PathBuf::from);
+    let found = known.chain(on_path("rabbitmq-server")).find(|path| path.is_file());
+    found.map(Server::of_machine)
 }
 
 /// The Chromium of this machine; looks and changes nothing.

@@ -9,9 +9,11 @@ pub(crate) mod guard;
 mod node;
 mod ports;
 mod processes;
+mod series;
+pub(crate) mod server;
 
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -26,6 +28,8 @@ use guard::Guard;
 pub(crate) use node::answers;
 use ports::Ports;
 pub use processes::left_running;
+pub use series::Series;
+pub use server::Server;
 
 /// A node is up in some five seconds; on a busy small machine it has taken thirty.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -53,7 +57,7 @@ pub struct RabbitConfig {
 pub struct PrivateBroker {
     access: Access,
     ports: Ports,
-    server: PathBuf,
+    server: Server,
     node: Option<Process>,
     epmd: Option<Process>,
     guard: Guard,
@@ -61,8 +65,9 @@ pub struct PrivateBroker {
 }
 
 impl PrivateBroker {
-    /// Starts a node from the `rabbitmq-server` script given and waits until it really is up.
-    pub fn start_from(server: &Path, config: &RabbitConfig) -> anyhow::Result<Self> {
+    /// Starts a node of the server given and waits until it really is up.
+    pub fn start_from(server: &Server, config: &RabbitConfig) -> anyhow::Result<Self> {
+        server.check_rights()?;
         let mut attempt = 1;
         loop {
             match Self::first_start(server, config) {
@@ -72,19 +77,19 @@ impl PrivateBroker {
         }
     }
 
-    /// Starts a node from the `rabbitmq-server` of this machine.
+    /// Starts a node of the series that the environment chooses.
     pub fn start_new(config: &RabbitConfig) -> anyhow::Result<Self> {
-        let server = crate::provision::rabbitmq_server()
-            .context("there is no `rabbitmq-server` on this machine")?;
+        let server = crate::provision::rabbitmq_server()?
+            .context("there is no such `rabbitmq-server` on this machine")?;
         Self::start_from(&server, config)
     }
 
-    fn first_start(server: &Path, config: &RabbitConfig) -> anyhow::Result<Self> {
+    fn first_start(server: &Server, config: &RabbitConfig) -> anyhow::Result<Self> {
         let ports = Ports::pick()?;
         let access = ports.access();
-        let files = Files::write(&ports, &access, config)?;
+        let files = Files::write(server, &ports, &access, config)?;
         let guard = Guard::start(files.home())?;
-        let server = server.to_owned();
+        let server = server.clone();
         let mut broker = Self { access, ports, server, node: None, epmd: None, guard, files };
         broker.start()?;
         Ok(broker)
@@ -215,7 +220,7 @@ impl PrivateBroker {
         if self.epmd.is_some() {
             return Ok(());
         }
-        self.epmd = Some(node::epmd(&self.files, &self.ports)?);
+        self.epmd = Some(node::epmd(&self.server, &self.files, &self.ports)?);
         let port = self.ports.epmd;
         poll::until_blocking("the node's own epmd", Duration::from_secs(10), || {
             TcpStream::connect(("127.0.0.1", port)).map(drop)

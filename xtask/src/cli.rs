@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, demo, lint, test};
+use crate::{bench, demo, lint, matrix, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Demo(demo::Args),
     /// Format, lints, documentation, licences and the rules of the house.
     Lint,
+    /// The whole-product tests against several series of RabbitMQ in turn.
+    Matrix(matrix::Args),
     /// Every test, against a real broker of its own.
     Test(test::Args),
 }
@@ -32,6 +34,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&args)?,
         Command::Demo(args) => return demo::run(&args),
         Command::Lint => lint::run()?,
+        Command::Matrix(args) => matrix::run(&args)?,
         Command::Test(args) => test::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -45,6 +48,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn series_stand_between_commas_and_must_be_known() {
+        let asked = ["cargo xtask", "matrix", "--series", "4.0,4.3-denied"];
+        assert!(matches!(Cli::parse_from(asked).command, Command::Matrix(_)));
+        assert!(Cli::try_parse_from(["cargo xtask", "matrix", "--series", "4.9"]).is_err());
     }
 
     #[test]

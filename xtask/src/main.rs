@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod demo;
 mod lint;
+mod matrix;
 mod rules;
 mod shell;
 mod test;

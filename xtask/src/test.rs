@@ -115,7 +115,7 @@ fn is_ci() -> bool {
 }
 
 /// Builds the product's binary and the stand-in provers, where they are there yet.
-fn build(target: &Path) -> anyhow::Result<()> {
+pub(crate) fn build(target: &Path) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(&["build", "--locked", "--workspace", "--bins"]))?;
     for manifest in stand_ins() {
         shell::run(&mut stand_in("build", &manifest, target))?;
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_skipped_test_fails_a_strict_run_only() {
-        let summary = Summary { ran: 3, skipped: 1 };
+        let summary = Summary { ran: 3, skipped: 1, unfit: 0 };
         assert!(verdict(summary, true, true).is_err());
         assert!(verdict(summary, false, true).is_ok());
     }
@@ -201,6 +201,6 @@ mod tests {
         let none = Summary::default();
         assert!(verdict(none, true, true).is_err());
         assert!(verdict(none, true, false).is_ok(), "a filter may leave out every broker test");
-        assert!(verdict(Summary { ran: 1, skipped: 0 }, true, true).is_ok());
+        assert!(verdict(Summary { ran: 1, skipped: 0, unfit: 0 }, true, true).is_ok());
     }
 }

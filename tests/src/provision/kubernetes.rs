@@ -4,24 +4,17 @@
 //! lacks the progress requests that streamed lists need). So all are built once, from sources whose versions and
 //! checksums are in `tests/cluster`, into a cache outside the tree: `zero-prover-infra/tools` in the user's cache folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, bail, ensure};
-use rustix::process::Signal;
+use anyhow::{Context, bail};
 
-use super::{Say, on_path};
-use crate::poll;
+use super::{Say, cache, on_path};
 use crate::process::{Process, tail};
 use crate::rabbitmq::guard::Guard;
 
-/// Eight minutes on two idle cores; a slow and busy machine has an hour.
-const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
-/// What SIGKILL leaves to do is the kernel's part.
-const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// Where Go puts itself when no distribution does.
 const GO_PATHS: [&str; 2] = ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"];
 
@@ -95,7 +88,7 @@ const MODULES: [Module; 3] = [
 /// The programs, if they were built before; looks and changes nothing.
 #[must_use]
 pub fn programs() -> Option<Programs> {
-    Programs::in_folder(&cache().ok()?.join(Go::find().ok()?.key()))
+    Programs::in_folder(&cache::folder().ok()?.join(Go::find().ok()?.key()))
 }
 
 /// The programs, built and installed when they are missing.
@@ -103,7 +96,7 @@ pub fn programs() -> Option<Programs> {
 /// `give_up` ends a build under way.
 pub fn ensure_programs(say: Say<'_>, give_up: &AtomicBool) -> anyhow::Result<Programs> {
     let go = Go::find()?;
-    let cache = cache()?;
+    let cache = cache::folder()?;
     let folder = cache.join(go.key());
     if let Some(programs) = Programs::in_folder(&folder) {
         return Ok(programs);
@@ -112,42 +105,12 @@ pub fn ensure_programs(say: Say<'_>, give_up: &AtomicBool) -> anyhow::Result<Pro
         "etcd, kube-apiserver, kubectl and KWOK are built with Go: tests of `kubectl zero` run against a real Kubernetes \
          API server. It takes eight to twenty minutes on two cores, the first time only, and some 3 GB of Go's build cache.",
     );
-    fs::create_dir_all(&cache).with_context(|| format!("make {}", cache.display()))?;
-    let _lock = lock(&cache, say, give_up)?;
+    let _lock = cache::lock("lock", say, give_up)?;
     if Programs::in_folder(&folder).is_none() {
         go.build(&cache, &folder, give_up)?;
         say("etcd, kube-apiserver, kubectl and KWOK are built.");
     }
     Programs::in_folder(&folder).context("the programs were built but are not there")
-}
-
-/// Where the user's programs keep what they can make anew.
-fn cache() -> anyhow::Result<PathBuf> {
-    let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let usual = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let user = given.filter(|path| path.is_absolute()).or_else(usual);
-    Ok(user.context("there is no HOME to keep a cache in")?.join("zero-prover-infra/tools"))
-}
-
-/// Two runs at once build once.
-fn lock(cache: &Path, say: Say<'_>, give_up: &AtomicBool) -> anyhow::Result<File> {
-    let file = File::create(cache.join("lock")).context("make a lock file")?;
-    let mut told = false;
-    poll::until_blocking("another process to have built them", BUILD_LIMIT, || {
-        match file.try_lock() {
-            Ok(()) => return Ok(Ok(())),
-            Err(TryLockError::Error(error)) => return Ok(Err(error.into())),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        if give_up.load(Ordering::Relaxed) {
-            return Ok(Err(anyhow::anyhow!("given up")));
-        }
-        if !std::mem::replace(&mut told, true) {
-            say("Another process builds them; waiting for it.");
-        }
-        Err("it holds the lock")
-    })??;
-    Ok(file)
 }
 
 /// The Go of this machine.
@@ -203,7 +166,7 @@ impl Go {
             command.arg("-o").arg(work.join("bin").join(name)).arg(package);
             // The guard knows what to end by its HOME; Go's own folders are named apart.
             command.envs(places.clone()).env("GOWORK", "off").env("HOME", work);
-            let built = finish(Process::spawn(command, &sources, &log)?, give_up);
+            let built = cache::finish(Process::spawn(command, &sources, &log)?, give_up);
             built.with_context(|| format!("build {name}: {}", tail(&log)))?;
         }
         Ok(())
@@ -214,26 +177,6 @@ impl Go {
         let names = ["GOENV", "GOPATH", "GOCACHE", "GOMODCACHE"];
         let values = read(Command::new(&self.program).arg("env").args(names))?;
         Ok(names.into_iter().zip(values.lines().map(str::to_owned)).collect())
-    }
-}
-
-fn finish(mut process: Process, give_up: &AtomicBool) -> anyhow::Result<()> {
-    let ended = poll::until_blocking("Go to build", BUILD_LIMIT, || match process.exited() {
-        Ok(Some(status)) => Ok(Ok(status)),
-        Ok(None) if give_up.load(Ordering::Relaxed) => Ok(Err(anyhow::anyhow!("given up"))),
-        Ok(None) => Err("it is running"),
-        Err(error) => Ok(Err(error)),
-    });
-    match ended.map_err(anyhow::Error::from).flatten() {
-        Ok(status) => {
-            ensure!(status.success(), "`go build` ended with {status}");
-            Ok(())
-        }
-        Err(error) => {
-            process.signal(Signal::KILL)?;
-            process.wait_gone(KILL_LIMIT)?;
-            Err(error)
-        }
     }
 }
 
@@ -291,19 +234,5 @@ mod tests {
     #[test]
     fn a_folder_without_the_programs_has_none() {
         assert!(Programs::in_folder(Path::new("/nobody/lives/here")).is_none());
-    }
-
-    #[test]
-    fn a_build_that_fails_says_why_and_one_given_up_ends() {
-        let dir = tempfile::tempdir().unwrap();
-        let run = |script: &str| {
-            let mut command = Command::new("sh");
-            command.args(["-c", script]);
-            Process::spawn(command, dir.path(), &dir.path().join("log")).unwrap()
-        };
-        let error = finish(run("exit 3"), &AtomicBool::new(false)).unwrap_err().to_string();
-        assert!(error.contains("exit status: 3"), "{error}");
-        let error = finish(run("read -r never < /dev/zero"), &AtomicBool::new(true)).unwrap_err();
-        assert_eq!(error.to_string(), "given up");
     }
 }

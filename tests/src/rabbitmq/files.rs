@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::RabbitConfig;
 use super::ports::Ports;
+use super::server::Server;
+use super::{RabbitConfig, Series};
 use crate::access::Access;
 use crate::ports::secret;
 use crate::process::tail;
@@ -21,13 +22,16 @@ pub(super) struct Files {
 impl Files {
     /// Makes the directory with all a node reads at its start.
     pub(super) fn write(
+        server: &Server,
         ports: &Ports,
         access: &Access,
         config: &RabbitConfig,
     ) -> anyhow::Result<Self> {
-        let home = tempfile::Builder::new().prefix("zero-broker-").tempdir()?;
+        let home =
+            tempfile::Builder::new().prefix("zero-broker-").tempdir_in(server.temporary())?;
         let files = Self { home };
-        fs::write(files.conf(), conf(ports, access, config))?;
+        let series = server.series();
+        fs::write(files.conf(), conf(series, ports, access, config))?;
         fs::set_permissions(files.conf(), fs::Permissions::from_mode(0o600))?;
         fs::write(files.plugins(), plugins(config))?;
         // Named explicitly and empty: the machine's own `rabbitmq-env.conf` must have no say.
@@ -63,11 +67,13 @@ impl Files {
     }
 }
 
-fn conf(ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
+fn conf(series: Series, ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
     let Access { user, password, .. } = access;
     let Ports { amqp, management, metrics, .. } = ports;
-    let stock = format!(
-        "listeners.tcp.default = 127.0.0.1:{amqp}\n\
+    let stock = series.conf().to_owned();
+    let stock = stock
+        + &format!(
+            "listeners.tcp.default = 127.0.0.1:{amqp}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {management}\n\
          prometheus.tcp.ip = 127.0.0.1\n\
@@ -76,7 +82,7 @@ fn conf(ports: &Ports, access: &Access, config: &RabbitConfig) -> String {
          default_pass = {password}\n\
          default_user_tags.administrator = true\n\
          disk_free_limit.absolute = 20MB\n"
-    );
+        );
     let interval = config.collect_statistics_interval;
     let interval =
         interval.map(|time| format!("collect_statistics_interval = {}", time.as_millis()));
@@ -108,11 +114,12 @@ mod tests {
             extra_plugins: vec!["rabbitmq_event_exchange".to_owned()],
             extra_conf: "heartbeat = 7".to_owned(),
         };
-        let text = conf(&ports, &ports.access(), &config);
+        let text = conf(Series::V4_3, &ports, &ports.access(), &config);
         assert!(text.contains("listeners.tcp.default = 127.0.0.1:1\n"));
         assert!(text.contains("collect_statistics_interval = 500\n"));
         assert!(text.contains("management_agent.disable_metrics_collector = true\n"));
         assert!(text.ends_with("heartbeat = 7\n"));
+        assert!(text.starts_with(Series::V4_3.conf()), "what is asked for has the last word");
         let listed = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_event_exchange].\n";
         assert_eq!(plugins(&config), listed);
     }

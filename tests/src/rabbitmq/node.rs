@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::files::Files;
 use super::ports::Ports;
+use super::server::Server;
 use crate::access::Access;
 use crate::process::Process;
 
@@ -19,8 +19,8 @@ const PROTOCOL_HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
 const METHOD_FRAME: [u8; 3] = [1, 0, 0];
 
 /// The broker itself.
-pub(super) fn rabbitmq(server: &Path, files: &Files, ports: &Ports) -> anyhow::Result<Process> {
-    let mut command = Command::new(server);
+pub(super) fn rabbitmq(server: &Server, files: &Files, ports: &Ports) -> anyhow::Result<Process> {
+    let mut command = server.script();
     own_environment(&mut command, files, ports);
     command
         // Makes the script turn into the Erlang machine, instead of standing above it and waiting.
@@ -35,6 +35,7 @@ pub(super) fn rabbitmq(server: &Path, files: &Files, ports: &Ports) -> anyhow::R
         .env("RABBITMQ_MNESIA_BASE", files.path("data"))
         .env("RABBITMQ_LOG_BASE", files.path("log"))
         .env("RABBITMQ_LOGS", files.path("log/broker.log"))
+        .env("ERL_CRASH_DUMP", files.path("log/erl_crash.dump"))
         .env(
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
             "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
@@ -43,8 +44,8 @@ pub(super) fn rabbitmq(server: &Path, files: &Files, ports: &Ports) -> anyhow::R
 }
 
 /// The port mapper, in the foreground.
-pub(super) fn epmd(files: &Files, ports: &Ports) -> anyhow::Result<Process> {
-    let mut command = Command::new("epmd");
+pub(super) fn epmd(server: &Server, files: &Files, ports: &Ports) -> anyhow::Result<Process> {
+    let mut command = server.program("epmd");
     own_environment(&mut command, files, ports);
     command.args(["-address", "127.0.0.1", "-port", &ports.epmd.to_string()]);
     Process::spawn(command, files.home(), &files.path("epmd.log"))

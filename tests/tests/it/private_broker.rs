@@ -146,7 +146,7 @@ fn a_node_is_configured_as_asked() {
 #[test]
 fn a_node_that_cannot_start_says_why() {
     let test = "a_node_that_cannot_start_says_why";
-    let Some(server) = tests::provision::rabbitmq_server() else {
+    let Some(server) = tests::provision::rabbitmq_server().unwrap() else {
         return;
     };
     let config =
