@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempDir;
+
 use crate::access::Access;
 use crate::ledger::{self, Outcome};
 use crate::provision;
@@ -121,6 +123,18 @@ pub fn private_broker(test: &str, config: &RabbitConfig) -> Option<PrivateBroker
     };
     record(test, Outcome::Ran);
     Some(must(PrivateBroker::start_from(&server, config), "start a broker"))
+}
+
+/// A folder for files that a private broker reads: it sees them under the same path.
+///
+/// # Panics
+///
+/// When it cannot be made.
+#[must_use]
+pub fn broker_folder() -> TempDir {
+    let server = must(provision::rabbitmq_server(), "find a broker");
+    let folder = server.map_or_else(std::env::temp_dir, |server| server.temporary());
+    must(TempDir::with_prefix_in("zero-files-", folder).map_err(Into::into), "make a folder")
 }
 
 /// The broker that the tests of this process share, if there is one.

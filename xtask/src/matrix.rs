@@ -30,6 +30,8 @@ This runs the whole-product tests against each series of RabbitMQ in turn.
   4. A table tells which passed where.";
 /// What of the test binary is run, unless told otherwise: all that writes to a broker.
 const FILTERS: [&str; 5] = ["queues::", "cli::", "prover::", "gateway::", "stand_in::"];
+/// The test binary.
+const TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--test", "it"];
 /// Where the table goes that is kept.
 const PAGE: &str = "docs/brokers.md";
 
@@ -67,6 +69,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let target = shell::target_dir()?;
     shell::step("build what the tests start");
     test::build(&target)?;
+    shell::run(shell::cargo(&TESTS).arg("--no-run"))?;
     let columns: anyhow::Result<Vec<Column>> =
         args.series.iter().map(|series| column(*series, args, &target)).collect();
     let page = Page { columns: columns?, filters: args.for_tests(), date: today()? };
@@ -106,9 +109,9 @@ fn column(series: Series, args: &Args, target: &Path) -> anyhow::Result<Column> 
 }
 
 fn tests_of(args: &Args, target: &Path, broker: &PrivateBroker) -> Command {
-    let run = ["test", "--workspace", "--locked", "--no-fail-fast", "--test", "it", "--"];
-    let mut command = shell::cargo(&run);
+    let mut command = shell::cargo(&TESTS);
     command
+        .arg("--")
         .args(args.for_tests())
         .envs(harness::broker_variables(broker.access()))
         .env(env::BIN_DIR, target.join("debug"))

@@ -63,7 +63,7 @@ impl Hold<'_> {
         Ok(got.map(|got| {
             let delivery = got.delivery;
             let properties = Properties::from(delivery.properties);
-            let (properties, given_back) = properties.without_delivery_count();
+            let (properties, given_back) = properties.without_counts();
             let message = Message {
                 exchange: delivery.exchange.to_string(),
                 routing_key: delivery.routing_key.to_string(),

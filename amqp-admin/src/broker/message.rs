@@ -5,8 +5,12 @@ use lapin::protocol::basic::{gen_properties, parse_properties};
 use lapin::types::AMQPValue;
 use thiserror::Error;
 
-/// The header in which a quorum queue says how often it was given a message back.
+/// The header in which a quorum queue says how often it was given a message back. Its delivery
+/// limit is about this number.
 const DELIVERY_COUNT: &str = "x-delivery-count";
+/// The header in which a quorum queue of RabbitMQ 4.3 says how often a message was taken, in
+/// whatever way it came back.
+const ACQUIRED_COUNT: &str = "x-acquired-count";
 
 /// Bytes that are not the properties of an AMQP 0-9-1 message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -39,20 +43,27 @@ impl Properties {
         text_of(value)
     }
 
+    /// The same with a table of headers: an empty one where there is none. A quorum queue that adds
+    /// its counts makes none into an empty one for us.
+    pub(crate) fn with_headers(&self) -> Self {
+        let headers = self.0.headers().clone().unwrap_or_default();
+        Self(self.0.clone().with_headers(headers))
+    }
+
     pub(super) fn inner(&self) -> BasicProperties {
         self.0.clone()
     }
 
     /// The properties as the publisher gave them, and how often a quorum queue was given the
-    /// message back, which the broker writes among the headers.
-    pub(super) fn without_delivery_count(self) -> (Self, Option<u64>) {
+    /// message back; the broker writes its counts among the headers.
+    pub(super) fn without_counts(self) -> (Self, Option<u64>) {
         let count = self.header(DELIVERY_COUNT).and_then(|count| count.parse().ok());
-        let (Some(count), Some(headers)) = (count, self.0.headers()) else {
-            return (self, None);
+        let Some(headers) = self.0.headers() else {
+            return (self, count);
         };
         let mut headers = headers.inner().clone();
-        headers.remove(DELIVERY_COUNT);
-        (Self(self.0.with_headers(headers.into())), Some(count))
+        headers.retain(|name, _| ![DELIVERY_COUNT, ACQUIRED_COUNT].contains(&name.as_str()));
+        (Self(self.0.with_headers(headers.into())), count)
     }
 }
 
@@ -116,6 +127,7 @@ pub(super) mod tests {
         let mut headers = FieldTable::default();
         headers.insert("zero-block".into(), AMQPValue::LongString("20362226".into()));
         headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(3));
+        headers.insert("x-acquired-count".into(), AMQPValue::LongLongInt(5));
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
             .with_headers(headers)
@@ -141,12 +153,21 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_brokers_count_is_told_apart_from_the_publishers_headers() {
-        let (published, count) = rich().without_delivery_count();
+    fn the_brokers_counts_are_told_apart_from_the_publishers_headers() {
+        let (published, count) = rich().without_counts();
         assert_eq!(count, Some(3));
         assert_eq!(published.header("x-delivery-count"), None);
+        assert_eq!(published.header("x-acquired-count"), None);
         assert_eq!(published.header("zero-block").as_deref(), Some("20362226"));
-        assert_eq!(published.clone().without_delivery_count(), (published, None));
+        assert_eq!(published.clone().without_counts(), (published, None));
+        assert_eq!(Properties::default().without_counts(), (Properties::default(), None));
+    }
+
+    /// RabbitMQ 4.3 tells that a message was taken, and that it was never given back by not telling.
+    #[test]
+    fn a_message_that_was_only_taken_was_never_given_back() {
+        let (published, count) = tagged("x-acquired-count", "2").without_counts();
+        assert_eq!((published.header("x-acquired-count"), count), (None, None));
     }
 
     #[test]

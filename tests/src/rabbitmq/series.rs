@@ -63,6 +63,24 @@ impl Series {
         self == Self::V4_3Denied
     }
 
+    /// Whether a quorum queue counts what a `basic.nack` gave back towards its delivery limit.
+    #[must_use]
+    pub fn counts_nacks(self) -> bool {
+        match self {
+            Self::V3_10 | Self::V4_0 => true,
+            Self::V4_3 | Self::V4_3Denied => false,
+        }
+    }
+
+    /// How often a quorum queue bears to be given a message back, unless told otherwise.
+    #[must_use]
+    pub fn delivery_limit(self) -> Option<usize> {
+        match self {
+            Self::V3_10 => None,
+            Self::V4_0 | Self::V4_3 | Self::V4_3Denied => Some(20),
+        }
+    }
+
     /// Why a test cannot hold on it; `test` is its path in its binary.
     #[must_use]
     pub fn unfit(self, test: &str) -> Option<&'static str> {

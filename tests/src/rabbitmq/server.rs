@@ -65,8 +65,8 @@ impl Server {
         Ok(())
     }
 
-    /// Where the node's own directory can be, seen by the node under the same path.
-    pub(super) fn temporary(&self) -> PathBuf {
+    /// Where files can be that a node sees under the same path.
+    pub(crate) fn temporary(&self) -> PathBuf {
         match &self.place {
             Place::Machine { .. } => std::env::temp_dir(),
             Place::Folder { root } => root.join("tmp"),

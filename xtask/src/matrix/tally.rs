@@ -8,6 +8,8 @@ use ::tests::ledger::Outcome;
 const LONGEST_REASON: usize = 240;
 /// Before the words of a panic.
 const PANICKED: &str = "panicked at ";
+/// After the words of a panic.
+const ENDS: [&str; 2] = ["note: ", "stack backtrace:"];
 
 /// Tests of one module, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,7 +96,9 @@ fn reason(said: &str, test: &str) -> String {
     let panicked = own.iter().position(|line| line.contains(PANICKED));
     let from = panicked.map_or(0, |line| line + 1);
     let words: Vec<&str> = own.iter().skip(from).map(|line| line.trim()).collect();
-    let end = words.iter().position(|line| line.starts_with("note: ") || line.is_empty());
+    let end = words
+        .iter()
+        .position(|line| line.is_empty() || ENDS.iter().any(|end| line.starts_with(end)));
     let words = words.get(..end.unwrap_or(words.len())).unwrap_or_default().join(" ");
     let mut cut: String = words.chars().take(LONGEST_REASON).collect();
     if cut.len() < words.len() {

@@ -38,7 +38,7 @@ pub(crate) fn write(folder: &Path, name: &str, pair: &Pair) -> [PathBuf; 2] {
 
 impl Secured {
     pub(crate) fn start(test: &str, authority: &Authority) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = harness::broker_folder();
         let ca = folder.path().join("ca.crt");
         std::fs::write(&ca, authority.pem()).unwrap();
         let [cert, key] =

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 
-use amqp_admin::{Act, End, PutBack, QueueName, SiftCause, Success, look, presence, restore};
+use amqp_admin::{
+    Act, End, PutBack, QueueName, SiftCause, Success, Wanted, look, presence, restore,
+};
 use futures_util::StreamExt as _;
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions};
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicRejectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tests::amqp::Amqp;
+use tests::harness;
 
 use super::crowd::{Crowd, QUEUE, new_backup, plan, plan_of};
 use super::scene::Scene;
@@ -20,22 +23,50 @@ async fn scene(test: &str, size: u64) -> Option<Scene> {
     Some(scene)
 }
 
-/// Takes everything and gives it back, so many times; the counts that the broker told last.
-async fn give_back(amqp: &Amqp, times: usize) -> Vec<Option<i64>> {
+/// A way to give back what was taken.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Reject,
+    Nack,
+    Close,
+}
+
+/// Takes everything and gives it back; what the broker told before of how often it was given back.
+async fn give_back_by(way: Way, amqp: &Amqp) -> Vec<Option<i64>> {
     let channel = amqp.new_channel().await.unwrap();
-    let (get, mut counts) = (BasicGetOptions { no_ack: false }, Vec::new());
-    for _ in 0..times {
-        counts.clear();
-        while let Some(got) = channel.basic_get(QUEUE.into(), get).await.unwrap() {
-            let headers = got.delivery.properties.headers().clone().unwrap_or_default();
-            let count = headers.inner().get("x-delivery-count").cloned();
-            counts.push(count.and_then(|count| count.as_long_long_int()));
+    let (get, mut counts, mut tags) = (BasicGetOptions::default(), Vec::new(), Vec::new());
+    while let Some(got) = channel.basic_get(QUEUE.into(), get).await.unwrap() {
+        let headers = got.delivery.properties.headers().clone().unwrap_or_default();
+        let count = headers.inner().get("x-delivery-count").cloned();
+        counts.push(count.and_then(|count| count.as_long_long_int()));
+        tags.push(got.delivery.delivery_tag);
+    }
+    let all = BasicNackOptions { multiple: true, requeue: true };
+    match way {
+        Way::Reject => {
+            for tag in tags {
+                channel.basic_reject(tag, BasicRejectOptions { requeue: true }).await.unwrap();
+            }
         }
-        let all = BasicNackOptions { multiple: true, requeue: true };
-        channel.basic_nack(0, all).await.unwrap();
+        Way::Nack => channel.basic_nack(0, all).await.unwrap(),
+        Way::Close => {}
     }
     channel.close(200, "done".into()).await.unwrap();
     counts
+}
+
+/// The same so many times, in a way that every broker counts; what it told last.
+async fn give_back(amqp: &Amqp, times: usize) -> Vec<Option<i64>> {
+    let mut counts = Vec::new();
+    for _ in 0..times {
+        counts = give_back_by(Way::Reject, amqp).await;
+    }
+    counts
+}
+
+/// Whether each of them was never given back; 3.10 says that with a zero, others with no word.
+fn are_new(counts: &[Option<i64>]) -> bool {
+    !counts.is_empty() && counts.iter().all(|count| matches!(count, None | Some(0)))
 }
 
 /// Empties the queue as a worker does: it hears of a count only where there is one.
@@ -100,7 +131,55 @@ async fn a_look_at_a_quorum_queue_ends_before_its_limit() {
     let report = scene.carry_out(&plan(scene.name(), true)).await;
     assert_eq!(report.success(), Success::All, "a removal helps: {report:?}");
     let counts = give_back(&scene.amqp, 1).await;
-    assert!(counts.iter().all(|count| *count == Some(0)), "{counts:?}");
+    assert!(are_new(&counts), "{counts:?}");
+}
+
+/// Why looking is counted, though RabbitMQ 4.3 no longer counts what a `basic.nack` gave back.
+#[tokio::test]
+async fn closing_and_rejecting_count_everywhere_and_a_nack_before_4_3() {
+    let Some(scene) = scene("quorum_ways", 3).await else { return };
+    let nacks = i64::from(harness::series().counts_nacks());
+    let mut expected = 0;
+    for (way, counted) in [(Way::Reject, 1), (Way::Close, 1), (Way::Nack, nacks), (Way::Close, 1)] {
+        let counts = give_back_by(way, &scene.amqp).await;
+        let same = counts.iter().all(|count| count.unwrap_or(0) == expected);
+        assert!(same && counts.len() == 3, "before {way:?}: {counts:?} instead of {expected}");
+        expected += counted;
+    }
+}
+
+/// Why there is a limit for looking.
+#[tokio::test]
+async fn a_message_given_back_too_often_is_gone_where_a_limit_is_the_default() {
+    let Some(scene) = scene("quorum_gone", 2).await else { return };
+    let limit = harness::series().delivery_limit().unwrap_or(30);
+    let told = give_back(&scene.amqp, limit).await;
+    assert_eq!(told.len(), 2, "gone too early");
+    let told = give_back(&scene.amqp, 1).await;
+    assert!(told.iter().all(|count| *count == i64::try_from(limit).ok()), "{told:?}");
+    let left = if harness::series().delivery_limit().is_some() { 0 } else { 2 };
+    assert_eq!(scene.ready().await, left);
+}
+
+/// The broker tells that it was taken before; that makes no other message of it.
+#[tokio::test]
+async fn a_message_without_headers_is_known_again_after_a_look() {
+    let Some(scene) = scene("quorum_bare", 0).await else { return };
+    scene.amqp.publish(QUEUE, 1).await.unwrap();
+    let (backup, stop, queue) =
+        (new_backup(&scene.folder), AtomicBool::new(false), QueueName::new(QUEUE).unwrap());
+    let wanted = Wanted::Everything;
+    let remove = Act::Remove { wanted, messages: None, ready: None, quorum: true };
+    let report = scene.carry_out(&plan_of(scene.name(), [(QUEUE, remove)])).await;
+    assert_eq!(report.success(), Success::All, "{report:?}");
+    for (restored, present) in [(1, 0), (0, 1), (0, 1)] {
+        let mut connection = scene.connection().await;
+        let there = presence(&mut connection, &queue, &stop).await.unwrap().unwrap();
+        let done = restore(&connection, &backup, None, [(queue.clone(), there)].into(), &stop);
+        let done = done.await.unwrap();
+        connection.close().await;
+        assert_eq!(done.queues, [(queue.clone(), PutBack { restored, present })].into());
+    }
 }
 
 /// What is in the queue is known again, though the broker has counted a look at it meanwhile.
