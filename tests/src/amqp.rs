@@ -11,6 +11,8 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
 
+use crate::harness;
+
 /// The lease of every paladin queue, in milliseconds.
 pub const PALADIN_EXPIRES_MS: i32 = 1_800_000;
 /// A broker declares on several channels at once.
@@ -58,6 +60,7 @@ impl Amqp {
         options: QueueDeclareOptions,
         arguments: &[(&str, AMQPValue)],
     ) -> anyhow::Result<()> {
+        let options = permitted(options);
         let declared = self.channel.queue_declare(name.into(), options, table(arguments)).await;
         declared.map(drop).with_context(|| format!("declare the queue `{name}`"))
     }
@@ -71,14 +74,14 @@ impl Amqp {
 
     async fn share_of_paladin_queues(&self, names: &[String]) -> anyhow::Result<()> {
         let lease = table(&[("x-expires", AMQPValue::LongInt(PALADIN_EXPIRES_MS))]);
-        let options = QueueDeclareOptions { nowait: true, ..QueueDeclareOptions::default() };
+        let options = permitted(QueueDeclareOptions::default());
+        let unanswered = QueueDeclareOptions { nowait: true, ..options };
         let channel = self.new_channel().await?;
         for name in names {
-            channel.queue_declare(name.as_str().into(), options, lease.clone()).await?;
+            channel.queue_declare(name.as_str().into(), unanswered, lease.clone()).await?;
         }
         // Answers come in order: when the last queue is there, all are.
         if let Some(last) = names.last() {
-            let options = QueueDeclareOptions::default();
             channel.queue_declare(last.as_str().into(), options, lease).await?;
         }
         Ok(channel.close(200, "done".into()).await?)
@@ -194,6 +197,13 @@ impl Worker {
         self.channel.close(200, "done".into()).await?;
         Ok(())
     }
+}
+
+/// Where transient queues are denied, durable ones stand in their place, as behind a gateway that
+/// makes them so.
+fn permitted(options: QueueDeclareOptions) -> QueueDeclareOptions {
+    let instead = !options.exclusive && harness::series().denies_transient_queues();
+    QueueDeclareOptions { durable: options.durable || instead, ..options }
 }
 
 fn table(arguments: &[(&str, AMQPValue)]) -> FieldTable {

@@ -29,8 +29,32 @@ struct Unfit {
     reason: &'static str,
 }
 
+/// A prover that talks to the broker itself declares queues that are neither durable nor exclusive.
+const ALONE: &str = "a prover without a gateway is refused there";
+/// Where the tests' own queues are durable, as they must be.
+const NOT_DURABLE: &str = "it is about queues that are not durable";
+
 /// The one list of tests that some series are spared.
-const UNFIT: [Unfit; 0] = [];
+const UNFIT: [Unfit; 9] = [
+    permitted("prover::", ALONE),
+    permitted("hazards::", ALONE),
+    permitted("queues::leaders::", ALONE),
+    permitted("queues::doubled::", ALONE),
+    permitted("gateway::repair::the_same_failure_ends_a_leader_that_has_no_gateway", ALONE),
+    permitted("gateway::policies::a_queue_left_by_another_policy", NOT_DURABLE),
+    permitted("gateway::renewing::a_leader_whose_tasks_may_be_gone", NOT_DURABLE),
+    permitted("cli::looks::queues_show_tells_all_of_one", NOT_DURABLE),
+    Unfit {
+        test: "denied::",
+        fits: Series::denies_transient_queues,
+        reason: "it is about what a broker says that denies transient queues",
+    },
+];
+
+/// For brokers that permit transient queues.
+const fn permitted(test: &'static str, reason: &'static str) -> Unfit {
+    Unfit { test, fits: |series| !series.denies_transient_queues(), reason }
+}
 
 impl Series {
     /// All of them, oldest first.
@@ -145,6 +169,14 @@ mod tests {
         assert!(Series::V3_10.check("3.10.8").is_ok());
         assert!(Series::V4_3.check("4.30.1").is_err());
         assert!(Series::V3_10.check("4.0.5").is_err());
+    }
+
+    #[test]
+    fn a_test_is_spared_by_name_and_with_a_reason() {
+        assert_eq!(Series::V4_3Denied.unfit("prover::anything"), Some(ALONE));
+        assert_eq!(Series::V4_3.unfit("prover::anything"), None);
+        assert!(Series::V4_3.unfit("denied::anything").is_some());
+        assert_eq!(Series::V4_3Denied.unfit("denied::anything"), None);
     }
 
     #[test]

@@ -12,12 +12,12 @@ mod tags;
 use std::net::SocketAddr;
 
 use amqp_admin::{Endpoint, VhostName};
-use amqp_gateway::{Activity, Config, Gateway};
+use amqp_gateway::{Activity, Config, Gateway, QueuePolicy};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use tests::access::Access;
 use tests::amqp::Amqp;
-use tests::harness::Vhost;
+use tests::harness::{self, Vhost};
 use tests::poll;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -67,8 +67,14 @@ pub(crate) fn config(vhost: &Vhost) -> Config {
     config_at(&vhost.amqp_uri(), vhost.name())
 }
 
+/// Where the child's own queues are denied, the gateway is told to make them durable.
 pub(crate) fn config_at(uri: &str, vhost: &str) -> Config {
-    Config::new(vec![Endpoint::amqp(uri).unwrap()], VhostName::new(vhost).unwrap())
+    let endpoints = vec![Endpoint::amqp(uri).unwrap()];
+    let mut config = Config::new(endpoints, VhostName::new(vhost).unwrap());
+    if harness::series().denies_transient_queues() {
+        config.policy = QueuePolicy::Durable;
+    }
+    config
 }
 
 /// A way to a server that can be cut, as when a client is killed or a network fails.

@@ -11,6 +11,8 @@ mod cluster;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod denied;
+#[cfg(test)]
 mod double;
 #[cfg(test)]
 mod driver;
