@@ -84,9 +84,9 @@ pub fn lines(path: &Path) -> anyhow::Result<Vec<(Outcome, String)>> {
     };
     let all = [Outcome::Ran, Outcome::Skipped, Outcome::Unfit];
     let read = |line: &str| {
-        let (word, test) = line.split_once(' ')?;
+        let (word, name) = line.split_once(' ')?;
         let outcome = all.into_iter().find(|outcome| outcome.word() == word)?;
-        Some((outcome, test.to_owned()))
+        Some((outcome, name.to_owned()))
     };
     Ok(text.lines().filter_map(read).collect())
 }

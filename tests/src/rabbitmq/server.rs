@@ -39,7 +39,7 @@ impl Server {
         Self { series: Series::default(), place: Place::Machine { program } }
     }
 
-    /// One in the folder of another system, made by [`make_root`]; `None` when there is none.
+    /// One in the folder of another system, made by `make_root`; `None` when there is none.
     #[must_use]
     pub fn in_folder(series: Series, root: &Path) -> Option<Self> {
         let whole = root.join(PROGRAM).is_file() && way_back(root, root).is_symlink();
