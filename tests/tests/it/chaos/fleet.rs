@@ -12,6 +12,8 @@ use super::{Leader, VHOST};
 use crate::host::Host;
 use crate::stand_in::{LIMIT, V07};
 
+/// What `zero-worker` says of a worker that we have killed.
+const KILLED: &str = "the worker was killed (SIGKILL, 137)";
 /// Milliseconds that a worker takes for a transaction.
 const MS_PER_TXN: &str = "20";
 
@@ -97,9 +99,10 @@ impl Fleet {
                 self.hosts[worker].runs(1).await;
                 let mut leaving = self.replace(worker, broker);
                 leaving.signal(Signal::TERM);
-                let end = leaving.ended().await;
-                if end != Some(0) {
-                    self.thrown_away.push(format!("{end:?}: {}", leaving.log()));
+                let (end, log) = (leaving.ended().await, leaving.log());
+                // One that was killed a moment before has nothing left to finish.
+                if end != Some(0) && !log.contains(KILLED) {
+                    self.thrown_away.push(format!("{end:?}: {log}"));
                 }
                 "told to go"
             }
