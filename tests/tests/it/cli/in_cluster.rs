@@ -133,7 +133,8 @@ impl Site {
 
     fn events(&self) -> String {
         let shown = "jsonpath={range .items[*]}{.involvedObject.kind}/{.involvedObject.name} {.reason}: {.message}{\"\\n\"}{end}";
-        self.plane.kubectl(&["get", "events", "-n", &self.namespace, "-o", shown]).unwrap()
+        let ours = "--field-selector=reason=ZeroChange";
+        self.plane.kubectl(&["get", "events", "-n", &self.namespace, ours, "-o", shown]).unwrap()
     }
 
     fn zero(&self, desk: &Desk) -> Zero {

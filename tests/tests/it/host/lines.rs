@@ -1,6 +1,9 @@
 //! What becomes of the lines that a worker writes.
 
+use tests::poll;
+
 use super::Host;
+use crate::stand_in::LIMIT;
 
 const PROVED: &str = "2026-05-04T10:02:07.1Z  INFO p_gen: zero::ops: segment proof (Dummy) took 2s";
 
@@ -25,8 +28,12 @@ async fn ids_become_fields_and_all_else_passes_byte_for_byte() {
     let expected = [other.as_slice(), told.as_bytes(), &other].concat();
     let out = std::fs::read(home.path().join("host.out")).unwrap();
     assert_eq!(out, [expected.as_slice(), b"printed\n"].concat());
-    let log = std::fs::read(home.path().join("host.err")).unwrap();
-    assert!(log.windows(expected.len()).any(|part| part == expected), "standard error too");
+    let looked = poll::until("standard error too", LIMIT, async || {
+        let log = std::fs::read(home.path().join("host.err")).unwrap();
+        let found = log.windows(expected.len()).any(|part| part == expected);
+        if found { Ok(()) } else { Err(format!("{} bytes", log.len())) }
+    });
+    looked.await.unwrap();
 }
 
 #[tokio::test]

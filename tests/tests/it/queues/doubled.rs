@@ -34,7 +34,8 @@ async fn simulation(stage: &Stage<'_>, tasks: u64, doubled: bool) -> (Program, P
     if doubled {
         double(stage).await;
     }
-    let fault = ["--stand-in-ms-per-txn", "1", "--stand-in-fail-txn", LAST];
+    // The leader has the time of half the tasks to end before the fault is reached.
+    let fault = ["--stand-in-ms-per-txn", "60", "--stand-in-fail-txn", LAST];
     // Of v0.7 the task itself says that it is a simulation.
     let test_only = Some(generation.test_only).filter(|_| generation.name() == "v06");
     let args: Vec<_> = fault.into_iter().chain(test_only).collect();
