@@ -1,15 +1,17 @@
 //! The command line in a cluster: it finds the release, reads its Secret, reaches the broker through
 //! the API server, names pods, leaves Events, and says what it is not let do.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tests::access::{Access, segment};
 use tests::cluster::{self, ControlPlane, Login, Pod};
+use tests::poll;
 use tests::scaler::RunningScaler;
 use tests::zero::{Answer, Zero};
 
-use super::desk::{Desk, TASKS};
+use super::desk::{Desk, LIMIT, TASKS};
 use super::json::check;
 use super::tasks::QUEUE;
 use crate::certificates::Authority;
@@ -61,6 +63,35 @@ impl Site {
             "metadata": {"name": "zero"},
             "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "zero"},
             "subjects": [{"apiGroup": rbac, "kind": "User", "name": "alice"}]}));
+        let wanted: BTreeSet<String> = verbs.iter().map(|(v, r)| format!("{v} {r}")).collect();
+        // The API server hears of its own roles a moment later.
+        let looked = poll::until_blocking("the role to be in force", LIMIT, || {
+            let held = self.held();
+            if held == wanted { Ok(()) } else { Err(format!("{held:?}")) }
+        });
+        looked.unwrap();
+    }
+
+    /// What the user may do in the namespace, of what is ever granted here.
+    fn held(&self) -> BTreeSet<String> {
+        let review = self.user.with_extension("review");
+        let asked = json!({"apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectRulesReview", "spec": {"namespace": self.namespace}});
+        std::fs::write(&review, asked.to_string()).unwrap();
+        let file = review.to_str().unwrap();
+        let path = "--raw=/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+        let told = self.plane.kubectl(&["create", path, "-f", file, "--as=alice"]).unwrap();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let mut held = BTreeSet::new();
+        for rule in told["status"]["resourceRules"].as_array().unwrap() {
+            let group = rule["apiGroups"][0].as_str().unwrap_or_default();
+            let dot = if group.is_empty() { "" } else { "." };
+            let (verb, resource) = (&rule["verbs"][0], &rule["resources"][0]);
+            let (verb, resource) = (verb.as_str().unwrap(), resource.as_str().unwrap());
+            let name = format!("{verb} {resource}{dot}{group}");
+            held.extend(Some(name).filter(|_| !group.ends_with(".k8s.io")));
+        }
+        held
     }
 
     /// A pod, its ports on this machine, and a Service of the same name before it.
