@@ -7,14 +7,15 @@ use futures_util::StreamExt as _;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::FieldTable;
 use tests::amqp::Amqp;
-use tests::poll;
 use tokio::task::JoinSet;
 
 use super::stage::Stage;
-use crate::stand_in::{Generation, LIMIT, Program, V06, V07, VERIFIED};
+use crate::stand_in::{Generation, Program, V06, V07, VERIFIED};
 
 /// 12 transactions.
 const BLOCK: u64 = 6;
+/// Proofs that may end well before one does not: about one in ten does.
+const TRIES: usize = 5;
 /// Its last transaction.
 const LAST: &str = "6:11";
 
@@ -78,8 +79,8 @@ async fn a_v0_7_proof_bears_doubled_segments() {
     assert!(words.contains(VERIFIED), "{words}");
 }
 
-/// The results of the second half come to a queue that the leader has deleted, for it has counted
-/// enough: nobody will ever read them.
+/// The leader counts enough results and deletes their queue. Those that come later make it anew, and
+/// nobody will ever read them; those that came before are gone with it.
 #[tokio::test]
 async fn a_v0_6_leader_waits_for_ever_when_its_tasks_are_doubled() {
     let Some(stage) = Stage::set("doubled_transactions", &V06).await else { return };
@@ -89,13 +90,7 @@ async fn a_v0_6_leader_waits_for_ever_when_its_tasks_are_doubled() {
     double(&stage).await;
     let _workers = stage.workers(&[]);
     stage.idle(&mut leader).await;
-    let queue = awaited.first().unwrap();
-    let unread =
-        poll::until("unread results", LIMIT, async || match stage.ready_in(queue.as_str()) {
-            0 => Err("none"),
-            unread => Ok(unread),
-        });
-    assert!(unread.await.unwrap() <= 12);
+    assert!(stage.ready_in(awaited.first().unwrap().as_str()) <= 12);
 }
 
 /// Hands on every task twice, to workers of another queue.
@@ -118,17 +113,23 @@ async fn double_on(uri: String, queue: &'static str) {
 }
 
 /// Joining five segments, the second copies of 0–1 and 2–3 make 0–3 of what 2–4 was made of too: two
-/// that overlap, and nothing left to join.
+/// that overlap, and nothing left to join. Which copies meet is chance: some tries end with a proof.
 #[tokio::test]
-async fn a_v0_7_leader_waits_for_ever_when_its_joins_are_doubled() {
-    let Some(stage) = Stage::set("doubled_joins", &V07).await else { return };
-    let mut leader = stage.leader(10, &[], 5).await;
-    let queue = "light-proof";
-    stage.amqp.paladin_queue(queue).await.unwrap();
-    let mut doubler = JoinSet::new();
-    doubler.spawn(double_on(stage.vhost.amqp_uri(), queue));
-    let args = ["--stand-in-ms-per-txn", "1", "--task-bus-routing-key", queue];
-    let _worker = V07.worker(0, &args, &stage.vhost, stage.folder.path());
-    stage.idle_on(queue, &mut leader).await;
-    doubler.shutdown().await;
+async fn a_v0_7_leader_may_wait_for_ever_when_its_joins_are_doubled() {
+    for _ in 0..TRIES {
+        let Some(stage) = Stage::set("doubled_joins", &V07).await else { return };
+        let mut leader = stage.leader(10, &[], 5).await;
+        let queue = "light-proof";
+        stage.amqp.paladin_queue(queue).await.unwrap();
+        let mut doubler = JoinSet::new();
+        doubler.spawn(double_on(stage.vhost.amqp_uri(), queue));
+        let args = ["--stand-in-ms-per-txn", "1", "--task-bus-routing-key", queue];
+        let _worker = V07.worker(0, &args, &stage.vhost, stage.folder.path());
+        let waits = stage.waits_on(queue, &mut leader).await;
+        doubler.shutdown().await;
+        if waits {
+            return;
+        }
+    }
+    panic!("{TRIES} times it made its proof");
 }

@@ -124,15 +124,24 @@ impl<'g> Stage<'g> {
 
     /// The same with a task queue of another name.
     pub(super) async fn idle_on(&self, queue: &str, leader: &mut Program) {
+        let waits = self.waits_on(queue, leader).await;
+        assert!(waits, "the leader ended: {}", leader.errors());
+    }
+
+    /// Whether the leader goes on waiting after there has been no task for a while, ready or in a
+    /// worker's hands; not so when it ends before.
+    pub(super) async fn waits_on(&self, queue: &str, leader: &mut Program) -> bool {
         let mut quiet = 0;
         let looked = poll::until("the end of all tasks", LIMIT, async || {
-            assert!(leader.end().is_none(), "the leader ended: {}", leader.errors());
+            if leader.end().is_some() {
+                return Ok(false);
+            }
             let queues = self.queues();
             let tasks = queues.iter().find(|known| known["name"] == queue);
             let empty = tasks.is_none_or(|tasks| tasks["messages"] == 0);
             quiet = if empty { quiet + 1 } else { 0 };
-            if quiet > QUIET_LOOKS { Ok(()) } else { Err(format!("{queues:?}")) }
+            if quiet > QUIET_LOOKS { Ok(true) } else { Err(format!("{queues:?}")) }
         });
-        looked.await.unwrap();
+        looked.await.unwrap()
     }
 }
