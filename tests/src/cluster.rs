@@ -66,7 +66,7 @@ impl ControlPlane {
         let mut attempt = 1;
         loop {
             match Self::first_start(programs) {
-                Err(error) if attempt < ATTEMPTS && lost_a_port(&error) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && is_bad_luck(&error) => attempt += 1,
                 outcome => return outcome.context("start a Kubernetes control plane"),
             }
         }
@@ -247,6 +247,8 @@ impl Drop for ControlPlane {
     }
 }
 
-fn lost_a_port(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("address already in use")
+/// A port was taken under our hands, or KWOK 0.8 fell over a race of its own, which it has at its start.
+fn is_bad_luck(error: &anyhow::Error) -> bool {
+    let words = format!("{error:#}");
+    ["address already in use", "concurrent map writes"].iter().any(|told| words.contains(told))
 }

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Applier, Failure};
 use crate::backup::BackupWriter;
 use crate::broker::{BrokerConnection, DeleteIf, Message};
+use crate::error::Error;
 use crate::name::QueueName;
 use crate::paladin;
 use crate::plan::Act;
@@ -134,11 +135,20 @@ impl Work<'_> {
         if !waiting {
             return Ok(End::Gone);
         }
-        let mut publisher = connection.publisher(queue).await?;
-        publisher.send(&Message { body: body.to_vec(), ..Message::default() }).await?;
-        publisher.settle().await?;
-        Ok(End::Told)
+        match said(connection, queue, body).await {
+            // The leader has ended meanwhile, and its queue with it.
+            Err(error) if error.is_not_found() => Ok(End::Gone),
+            outcome => Ok(outcome.map(|()| End::Told)?),
+        }
     }
+}
+
+/// Publishes a body into a queue; when this returns, it is there.
+async fn said(connection: &BrokerConnection, queue: &QueueName, body: &[u8]) -> Result<(), Error> {
+    let mut publisher = connection.publisher(queue).await?;
+    publisher.send(&Message { body: body.to_vec(), ..Message::default() }).await?;
+    publisher.settle().await?;
+    Ok(())
 }
 
 impl Applier<'_> {
