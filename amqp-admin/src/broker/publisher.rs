@@ -9,6 +9,9 @@ use super::{BrokerConnection, Message, bounded, failure};
 use crate::error::{Error, Result, Source};
 use crate::name::QueueName;
 
+/// AMQP's reply code for what is not there.
+const NOT_FOUND: u16 = 404;
+
 /// Messages under way to one queue.
 #[derive(Debug)]
 pub struct Publisher<'c> {
@@ -49,7 +52,7 @@ impl Publisher<'_> {
             let confirmed = bounded(self.connection.timeout, async { Ok(confirm.await?) }).await;
             match confirmed.map_err(|source| self.failed(source))? {
                 Confirmation::Ack(None) => {}
-                Confirmation::Ack(Some(_)) => return Err(self.refused("there is no such queue")),
+                Confirmation::Ack(Some(_)) => return Err(self.no_such_queue()),
                 Confirmation::Nack(_) => {
                     return Err(self.refused("the broker refused it: is the queue full, or gone?"));
                 }
@@ -64,6 +67,15 @@ impl Publisher<'_> {
     fn failed(&self, source: Source) -> Error {
         let act = format!("publish to the queue `{}`", self.queue);
         failure(&self.connection.endpoint, &act, source)
+    }
+
+    /// The message came back.
+    fn no_such_queue(&self) -> Error {
+        let mut error = self.refused("there is no such queue");
+        if let Error::Amqp { reply, .. } = &mut error {
+            *reply = Some(NOT_FOUND);
+        }
+        error
     }
 
     fn refused(&self, why: &'static str) -> Error {
