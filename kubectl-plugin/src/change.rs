@@ -108,9 +108,7 @@ pub(crate) async fn leave_event(
 ) {
     let Some(place) = &broker.place else { return };
     let done: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
-    let why = if reason.is_empty() { String::new() } else { format!("{reason}: ") };
-    let message = format!("zero {act}: {why}{}", done.join("; "));
-    place.record(("ZeroChange", &message), now(), printer).await;
+    place.record((act, reason), &done.join("; "), printer).await;
 }
 
 fn tell(plan: &Plan, report: &Report, printer: &mut Printer) -> Result<()> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use amqp_admin::{Credentials, Endpoint, Endpoints};
 use anyhow::{Context as _, Result, bail};
-use jiff::Timestamp;
 use reqwest::Url;
 
 use crate::broker::{Broker, BrokerArgs};
+use crate::change::now;
 use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, find, record};
 use crate::exit::Usage;
 use crate::output::Printer;
@@ -98,25 +98,23 @@ async fn endpoints(args: &BrokerArgs, cluster: &Cluster, release: &Release) -> R
         .resolve()
         .with_context(|| format!("the {kind} `{object}` in `{}`", release.namespace))?;
     if let Some(secret) = release.credentials_secret.as_deref().filter(|_| !args.names_a_user()) {
-        let (user, password) = tokio::join!(
-            text(cluster, release, (secret, "username")),
-            text(cluster, release, (secret, "password")),
-        );
-        let credentials = Some(Credentials { user: user?, password: password?.into() });
+        let keys = ["username", "password"];
+        let [user, password] = release.secret(cluster, secret, keys).await?;
+        let user = text(user, (secret, "username"))?;
+        let password = text(password, (secret, "password"))?.into();
+        let credentials = Some(Credentials { user, password });
         endpoints.amqp.credentials = credentials.clone();
         endpoints.management.credentials = credentials;
     }
     if let Some(secret) = release.ca_secret.as_deref().filter(|_| args.ca_file.is_none()) {
-        let authority = release.secret(cluster, (secret, "ca.crt")).await?;
+        let [authority] = release.secret(cluster, secret, ["ca.crt"]).await?;
         endpoints.amqp.tls.ca = Some(authority.clone());
         endpoints.management.tls.ca = Some(authority);
     }
     Ok(endpoints)
 }
 
-async fn text(cluster: &Cluster, release: &Release, at: (&str, &str)) -> Result<String> {
-    let value = release.secret(cluster, at).await?;
-    let (secret, key) = at;
+fn text(value: Vec<u8>, (secret, key): (&str, &str)) -> Result<String> {
     String::from_utf8(value)
         .map_err(|_| anyhow::anyhow!("`{key}` of the Secret `{secret}` is not UTF-8"))
 }
@@ -170,11 +168,23 @@ impl Place {
         self.forwards.iter().find_map(Forward::trouble)
     }
 
-    /// Leaves an Event on the release. That it could not be left is said and fails nothing: what
-    /// it tells of is done.
-    pub(crate) async fn record(&self, told: (&str, &str), now: Timestamp, printer: &mut Printer) {
-        if let Err(refusal) = record(&self.cluster, &self.release, told, now).await {
-            printer.say(&format!("warning: no Event was left of this: {refusal}"));
-        }
+    /// Leaves an Event of what a command did.
+    pub(crate) async fn record(&self, why: (&str, &str), done: &str, printer: &mut Printer) {
+        leave_event((&self.cluster, &self.release), why, done, printer).await;
+    }
+}
+
+/// Leaves an Event on the release: which command did what, and for what reason. That it could not
+/// be left is said and fails nothing: what it tells of is done.
+pub(crate) async fn leave_event(
+    (cluster, release): (&Cluster, &Release),
+    (act, reason): (&str, &str),
+    done: &str,
+    printer: &mut Printer,
+) {
+    let why = if reason.is_empty() { String::new() } else { format!("{reason}: ") };
+    let message = format!("zero {act}: {why}{done}");
+    if let Err(refusal) = record(cluster, release, &message, now()).await {
+        printer.say(&format!("warning: no Event was left of this: {refusal}"));
     }
 }

@@ -59,19 +59,23 @@ async fn of_operator(cluster: &Cluster) -> Result<Vec<Release>, Refusal> {
 }
 
 impl Release {
-    /// One value of a Secret of the release.
-    pub(crate) async fn secret(
+    /// The values of a Secret of the release under these keys.
+    pub(crate) async fn secret<const N: usize>(
         &self,
         cluster: &Cluster,
-        (name, key): (&str, &str),
-    ) -> Result<Vec<u8>> {
+        name: &str,
+        keys: [&str; N],
+    ) -> Result<[Vec<u8>; N]> {
         let namespace = self.namespace.as_str();
         let asked = Asked { verb: "get", resource: "secrets", namespace };
         let secret = cluster.ask(asked, cluster.api::<Secret>(namespace).get(name)).await;
         let secret = secret.with_context(|| {
             format!("cannot read the Secret `{name}`, where the broker's credentials are; --username-file and --password-file do without it")
         })?;
-        let value = secret.data.unwrap_or_default().remove(key).map(|value| value.0);
-        value.with_context(|| format!("the Secret `{name}` in `{namespace}` has no `{key}`"))
+        let data = secret.data.unwrap_or_default();
+        if let Some(key) = keys.iter().find(|key| !data.contains_key(**key)) {
+            bail!("the Secret `{name}` in `{namespace}` has no `{key}`");
+        }
+        Ok(keys.map(|key| data.get(key).map(|value| value.0.clone()).unwrap_or_default()))
     }
 }

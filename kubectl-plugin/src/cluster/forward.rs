@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::{Asked, Cluster, Refusal};
 use far_end::FarEnd;
 pub(crate) use pods::Pods;
-use pods::ready_pod;
+use pods::{ready_pod, selector};
 
 /// A port of a pod, at a port of ours, for as long as this lives.
 #[derive(Debug)]
@@ -67,7 +67,8 @@ impl Forward {
         };
         let asked = Asked { verb: "list", resource: "pods", namespace };
         let pods = cluster.api::<Pod>(namespace);
-        let listed = cluster.ask(asked, pods.list(&ListParams::default())).await?;
+        let behind = ListParams::default().labels(&selector(&service)?);
+        let listed = cluster.ask(asked, pods.list(&behind)).await?;
         let (pod, port) = ready_pod(&service, &listed.items, port)?;
         let far_end = tls.map_or(Ok(FarEnd::Plain), |tls| FarEnd::tls(host, tls))?;
         let (cluster, namespace) = (cluster.clone(), namespace.to_owned());

@@ -15,15 +15,18 @@ const LONGEST: usize = 1024;
 /// What the Event is reported by.
 const REPORTER: &str = "kubectl-zero";
 
-/// Records on the release what was done: `reason` in one word, `message` in a sentence or two.
+/// How our Events are told from others.
+const REASON: &str = "ZeroChange";
+
+/// Records on the release what was done, in a sentence or two.
 pub(crate) async fn record(
     cluster: &Cluster,
     release: &Release,
-    (reason, message): (&str, &str),
+    message: &str,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let who = who_are_we(cluster).await.unwrap_or_else(|| "unknown".to_owned());
-    let event = event(release, (reason, &format!("{message} (by {who})")), now);
+    let event = event(release, &format!("{message} (by {who})"), now);
     let namespace = release.namespace.as_str();
     let asked = Asked { verb: "create", resource: "events", namespace };
     let api = cluster.api::<Event>(namespace);
@@ -39,7 +42,7 @@ async fn who_are_we(cluster: &Cluster) -> Option<String> {
     answer.status?.user_info?.username
 }
 
-fn event(release: &Release, (reason, message): (&str, &str), now: Timestamp) -> Event {
+fn event(release: &Release, message: &str, now: Timestamp) -> Event {
     let (kind, name) = &release.found_by;
     let namespace = Some(release.namespace.clone());
     let object = ObjectReference {
@@ -53,7 +56,7 @@ fn event(release: &Release, (reason, message): (&str, &str), now: Timestamp) -> 
     Event {
         metadata: ObjectMeta { generate_name, namespace, ..ObjectMeta::default() },
         involved_object: object,
-        reason: Some(reason.to_owned()),
+        reason: Some(REASON.to_owned()),
         message: Some(message.chars().take(LONGEST).collect()),
         type_: Some("Normal".to_owned()),
         count: Some(1),

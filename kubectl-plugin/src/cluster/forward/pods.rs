@@ -37,20 +37,26 @@ fn address_and_name(pod: Pod) -> Option<(String, String)> {
     Some((address, pod.metadata.name?))
 }
 
-/// PURE: a ready pod behind a Service and the pod's port for the Service's.
-pub(super) fn ready_pod(service: &Service, pods: &[Pod], port: u16) -> Result<(String, u16)> {
-    let name = service.metadata.name.as_deref().unwrap_or_default();
-    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-    let Some(selector) = selector.filter(|selector| !selector.is_empty()) else {
+/// PURE: what finds the pods behind a Service.
+pub(super) fn selector(service: &Service) -> Result<String> {
+    let labels = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    let labels = labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}"));
+    let selector = labels.collect::<Vec<_>>().join(",");
+    if selector.is_empty() {
+        let name = name(service);
         bail!(
             "the Service `{name}` has no selector, so nothing says which pod is behind it; name the broker with --amqp-uri"
         );
-    };
-    let behind: Vec<&Pod> = pods.iter().filter(|pod| is_selected(pod, selector)).collect();
+    }
+    Ok(selector)
+}
+
+/// PURE: a ready one of the pods behind a Service, and the pod's port for the Service's.
+pub(super) fn ready_pod(service: &Service, behind: &[Pod], port: u16) -> Result<(String, u16)> {
+    let name = name(service);
     let Some(pod) = behind.iter().find(|pod| is_ready(pod)) else {
-        let selector: Vec<String> = selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
-        let selector = selector.join(",");
+        let selector = selector(service)?;
         bail!(
             "none of the {} pods of the Service `{name}` is ready: `kubectl -n {namespace} get pods -l {selector}` shows them",
             behind.len()
@@ -62,9 +68,8 @@ pub(super) fn ready_pod(service: &Service, pods: &[Pod], port: u16) -> Result<(S
     Ok((pod.metadata.name.clone().unwrap_or_default(), target))
 }
 
-fn is_selected(pod: &Pod, selector: &BTreeMap<String, String>) -> bool {
-    let labels = pod.metadata.labels.as_ref();
-    selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+fn name(service: &Service) -> &str {
+    service.metadata.name.as_deref().unwrap_or_default()
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::ask::{Approval, Consent, approve};
-use crate::change::now;
-use crate::cluster::{Cluster, ClusterArgs, Hold, Refusal, Release, Scaled, find, record};
+use crate::cluster::{Cluster, ClusterArgs, Hold, Refusal, Release, Scaled, find};
 use crate::exit::{self, Code, NotFound};
 use crate::output::{Printer, Table};
+use crate::place::leave_event;
 
 /// What `pause --help` ends with.
 pub(super) const PAUSE_EXAMPLES: &str = "\
@@ -163,12 +163,9 @@ impl Site {
         if rows.iter().all(|row| row.state == "failed") {
             return;
         }
-        let why = if args.reason.is_empty() { String::new() } else { format!("{}: ", args.reason) };
-        let message = format!("zero scale: {why}{}", plan.trim().replace('\n', ";"));
-        let told = ("ZeroChange", message.as_str());
-        if let Err(refusal) = record(&self.cluster, release, told, now()).await {
-            printer.say(&format!("warning: no Event was left of this: {refusal}"));
-        }
+        let done = plan.trim().replace('\n', ";");
+        let why = ("scale", args.reason.as_str());
+        leave_event((&self.cluster, release), why, &done, printer).await;
     }
 }
 
