@@ -23,16 +23,10 @@ pub(crate) enum Order {
     Close(Done),
 }
 
-/// What one connection is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Doing {
-    /// Its part of the whole; `connections` is 1 while there is a broker behind it.
-    pub(crate) activity: Activity,
-}
-
 #[derive(Debug, Default)]
 struct Inner {
-    present: BTreeMap<u64, (Doing, mpsc::UnboundedSender<Order>)>,
+    /// The part of each connection; its `connections` is 1 while there is a broker behind it.
+    present: BTreeMap<u64, (Activity, mpsc::UnboundedSender<Order>)>,
     /// Of connections that have ended.
     past: Counters,
     next: u64,
@@ -59,17 +53,17 @@ impl Board {
         let (orders, receiver) = mpsc::unbounded_channel();
         let (number, draining) = self.with(|inner| {
             inner.next += 1;
-            inner.present.insert(inner.next, (Doing::default(), orders));
+            inner.present.insert(inner.next, (Activity::default(), orders));
             (inner.next, inner.draining)
         });
         (number, receiver, draining)
     }
 
     /// What a connection is doing now.
-    pub(crate) fn report(&self, number: u64, doing: Doing) {
+    pub(crate) fn report(&self, number: u64, part: Activity) {
         self.with(|inner| {
             if let Some((old, _)) = inner.present.get_mut(&number) {
-                *old = doing;
+                *old = part;
             }
         });
     }
@@ -77,8 +71,8 @@ impl Board {
     /// A connection has ended.
     pub(crate) fn leave(&self, number: u64) {
         self.with(|inner| {
-            if let Some((doing, _)) = inner.present.remove(&number) {
-                inner.past = inner.past.plus(&doing.activity.counters);
+            if let Some((part, _)) = inner.present.remove(&number) {
+                inner.past = inner.past.plus(&part.counters);
             }
         });
     }
@@ -130,7 +124,7 @@ impl Board {
 impl Inner {
     fn activity(&self) -> Activity {
         let mut whole = Activity { counters: self.past, ..Activity::default() };
-        for (Doing { activity }, _) in self.present.values() {
+        for (activity, _) in self.present.values() {
             whole.connections += activity.connections;
             whole.consuming.extend(activity.consuming.iter().cloned());
             whole.in_hand.extend(activity.in_hand.iter().cloned());

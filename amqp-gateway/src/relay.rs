@@ -15,8 +15,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::activity::Activity;
 use crate::again::Dialler;
-use crate::board::{Board, Doing, Done, Order};
+use crate::board::{Board, Done, Order};
 use crate::frame::Frame;
 use crate::handshake;
 use crate::keep::Keeper;
@@ -158,7 +159,7 @@ impl Relay {
             let fingerprint = Some((self.session.fingerprint(), self.drained));
             if self.told != fingerprint {
                 self.told = fingerprint;
-                desk.board.report(desk.number, self.doing());
+                desk.board.report(desk.number, self.activity());
             }
             self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
             if self.is_over() {
@@ -349,12 +350,12 @@ impl Relay {
         patience.is_some_and(|over| over || self.session.is_settled())
     }
 
-    fn doing(&self) -> Doing {
+    fn activity(&self) -> Activity {
         let mut activity = self.session.activity();
         activity.connections = usize::from(!self.drained);
         activity.counters.bytes_from_child = self.child.inlet.bytes;
         activity.counters.bytes_from_broker = self.broker.inlet.bytes;
-        Doing { activity }
+        activity
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, timeout};
 
 use super::{Desk, End, Relay, TICK};
+use crate::activity::Activity;
 use crate::board::Order;
 use crate::frame::Frame;
 use crate::link::Link;
@@ -32,9 +33,8 @@ impl Relay {
         let _ = timeout(LAST_WORD, self.broker.outlet.write_all()).await;
         self.session.broker_lost(Instant::now().into_std());
         self.apply_kept();
-        let mut doing = self.doing();
-        doing.activity.connections = 0;
-        desk.board.report(desk.number, doing);
+        let activity = Activity { connections: 0, ..self.activity() };
+        desk.board.report(desk.number, activity);
         match self.dial_again(desk).await {
             Ok(link) => self.broker = link,
             Err(end) => return Some(end),
