@@ -5,7 +5,6 @@
 
 mod blows;
 mod fleet;
-pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 
@@ -17,9 +16,9 @@ use tests::rabbitmq::{PrivateBroker, RabbitConfig};
 use crate::gateway::{Behind, config_at};
 use crate::queues::crowd::Numbers;
 use crate::stand_in::{LIMIT, Program, V07, VERIFIED};
+use crate::wire::Wire;
 use blows::{Blow, blows};
 use fleet::Fleet;
-use wire::Wire;
 
 /// Blocks of the five leaders: of four and of twelve transactions.
 const BLOCKS: [u64; 5] = [5, 6, 5, 6, 5];

@@ -9,8 +9,6 @@ mod renewing;
 mod repair;
 mod tags;
 
-use std::net::SocketAddr;
-
 use amqp_admin::{Endpoint, VhostName};
 use amqp_gateway::{Activity, Config, Gateway, QueuePolicy};
 use lapin::options::QueueDeclareOptions;
@@ -19,10 +17,6 @@ use tests::access::Access;
 use tests::amqp::Amqp;
 use tests::harness::{self, Vhost};
 use tests::poll;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::stand_in::{LIMIT, Reached};
 
@@ -75,52 +69,6 @@ pub(crate) fn config_at(uri: &str, vhost: &str) -> Config {
         config.policy = QueuePolicy::Durable;
     }
     config
-}
-
-/// A way to a server that can be cut, as when a client is killed or a network fails.
-struct Way {
-    address: SocketAddr,
-    cuts: watch::Sender<u32>,
-    _forwarding: JoinSet<()>,
-}
-
-impl Reached for Way {
-    fn uri(&self) -> String {
-        format!("amqp://{}", self.address)
-    }
-}
-
-impl Way {
-    /// To the server that the URI names.
-    async fn to(uri: &str) -> Self {
-        let server = Endpoint::amqp(uri).unwrap();
-        let server = server.url().socket_addrs(|| None).unwrap()[0];
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (cuts, cut) = watch::channel(0);
-        let mut forwarding = JoinSet::new();
-        forwarding.spawn(async move {
-            let mut pairs = JoinSet::new();
-            loop {
-                let (mut client, _) = listener.accept().await.unwrap();
-                let mut cut = cut.clone();
-                cut.mark_unchanged();
-                pairs.spawn(async move {
-                    let mut server = TcpStream::connect(server).await.unwrap();
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cut.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { address, cuts, _forwarding: forwarding }
-    }
-
-    /// Ends what is open; new connections find their way again.
-    fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
-    }
 }
 
 /// Messages that are ready in a queue.

@@ -9,9 +9,9 @@ use tests::amqp::Amqp;
 use tests::harness::{self, Vhost};
 use tests::poll;
 
-use crate::chaos::wire::Wire;
 use crate::host::{Host, first};
 use crate::stand_in::{LIMIT, Program, Reached, V07, VERIFIED};
+use crate::wire::Wire;
 
 /// A block of four transactions: two segments.
 const BLOCK: u64 = 5;

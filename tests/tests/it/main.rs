@@ -42,3 +42,5 @@ mod shared_broker;
 mod stand_in;
 #[cfg(test)]
 mod user;
+#[cfg(test)]
+mod wire;

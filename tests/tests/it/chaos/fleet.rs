@@ -7,10 +7,10 @@ use tests::poll;
 use tests::rabbitmq::PrivateBroker;
 
 use super::blows::{WORKERS, What};
-use super::wire::Wire;
 use super::{Leader, VHOST};
 use crate::host::Host;
 use crate::stand_in::{LIMIT, V07};
+use crate::wire::Wire;
 
 /// What `zero-worker` says of a worker that we have killed.
 const KILLED: &str = "the worker was killed (SIGKILL, 137)";

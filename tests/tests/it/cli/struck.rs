@@ -1,7 +1,7 @@
 //! A removal that gets a signal at a moment of its run, and what is left of the tasks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use amqp_admin::{BackupReader, Restorable};
@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::amqp::Amqp;
 use tests::harness::{self, Vhost};
+use tests::poll;
 use tests::zero::{Answer, Zero};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
@@ -22,6 +23,18 @@ use crate::queues::crowd::{Numbers, settled};
 const SIZE: u64 = 560;
 /// Stretches the removal itself to about 0.6 s.
 const RATE: &str = "900";
+
+/// So long it takes, however busy the machine is, once the backup is there.
+pub(super) const WORK: Duration = Duration::from_millis(SIZE * 1000 / 900);
+
+/// A signal at a moment of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blow {
+    pub(super) signal: Signal,
+    /// The moment is told from the first sign of the backup, not from the start of the program.
+    pub(super) at_work: bool,
+    pub(super) after: Duration,
+}
 
 /// A vhost of its own, and tasks that can be told apart to the last byte.
 pub(super) struct Lane {
@@ -53,8 +66,8 @@ impl Lane {
         Some(LaneToBe { vhost, seed, select })
     }
 
-    /// A removal of the wanted tasks that gets a signal after so long; `None`: it gets none.
-    pub(super) async fn run(&self, blow: Option<(Signal, Duration)>) -> Run {
+    /// A removal of the wanted tasks that gets a signal; `None`: it gets none.
+    pub(super) async fn run(&self, blow: Option<Blow>) -> Run {
         self.fill().await;
         let folder = tempfile::tempdir().unwrap();
         let zero = Zero::at(folder.path()).broker(self.vhost.access(), self.vhost.name());
@@ -62,7 +75,7 @@ impl Lane {
         let args =
             ["remove", option, value, "--yes", "--rate", RATE, "--backup", "b", "-o", "json"];
         let started = Instant::now();
-        let (answer, struck) = ended(&zero, &args, blow).await;
+        let (answer, struck) = ended(&zero, &args, blow, &folder.path().join("b")).await;
         let took = started.elapsed();
         // A lock that is there still would refuse the next removal.
         let unlocked = |queues: &[Value]| queues.iter().all(|queue| queue["name"] == QUEUE);
@@ -181,14 +194,22 @@ fn task(place: u64, numbers: &mut Numbers) -> (Proof, Vec<u8>) {
 }
 
 /// Runs to the end, or to the moment of the signal and then to the end.
-async fn ended(zero: &Zero, args: &[&str], blow: Option<(Signal, Duration)>) -> (Answer, bool) {
+async fn ended(zero: &Zero, args: &[&str], blow: Option<Blow>, backup: &Path) -> (Answer, bool) {
     let mut command = Command::from(zero.command(args).unwrap());
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let child = command.kill_on_drop(true).spawn().unwrap();
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
     let mut end = std::pin::pin!(child.wait_with_output());
-    let (signal, moment) = blow.unwrap_or((Signal::KILL, LIMIT));
-    let (output, struck) = if let Ok(output) = timeout(moment, &mut end).await {
+    let never = Blow { signal: Signal::KILL, at_work: false, after: LIMIT };
+    let Blow { signal, at_work, after } = blow.unwrap_or(never);
+    if at_work {
+        let there = async || backup.exists().then_some(()).ok_or("no backup yet");
+        tokio::select! {
+            output = &mut end => return (output.unwrap().try_into().unwrap(), false),
+            begun = poll::until("the work to begin", LIMIT, there) => begun.unwrap(),
+        }
+    }
+    let (output, struck) = if let Ok(output) = timeout(after, &mut end).await {
         (output, false)
     } else {
         // It has not been waited for, so the number is still its own.

@@ -5,15 +5,14 @@ use tests::harness::{self, Vhost};
 use tests::poll;
 use tests::rabbitmq::RabbitConfig;
 
-use super::{Behind, Way, config, config_at};
-use crate::chaos::wire::Wire;
+use super::{Behind, config_at};
 use crate::stand_in::{Generation, LIMIT, Program, V06, V07, VERIFIED};
+use crate::wire::Wire;
 
 /// A gateway whose way to the broker can be cut.
-async fn behind(vhost: &Vhost, policy: QueuePolicy) -> (Behind, Way) {
-    let way = Way::to(&vhost.amqp_uri()).await;
-    let mut config = config(vhost);
-    config.broker = vec![config.broker[0].through(way.address)];
+async fn behind(vhost: &Vhost, policy: QueuePolicy) -> (Behind, Wire) {
+    let way = Wire::to(&vhost.access().amqp).await;
+    let mut config = config_at(&way.through(&vhost.amqp_uri()), vhost.name());
     config.policy = policy;
     (Behind::start(config).await, way)
 }

@@ -7,8 +7,9 @@ use tests::harness;
 use tests::poll;
 
 use super::tags::{TASK, consumer, header, publish};
-use super::{Behind, Way, config, depth};
+use super::{Behind, config, depth};
 use crate::stand_in::{Generation, LIMIT, Reached as _, V06, V07, VERIFIED};
+use crate::wire::Wire;
 
 const DROP: BasicNackOptions = BasicNackOptions { multiple: false, requeue: false };
 
@@ -89,8 +90,8 @@ async fn a_task_whose_child_has_died_is_tried_again_as_it_was() {
     direct.paladin_queue("default").await.unwrap();
     publish(&direct, "default", &large(), &[("zero-task", "t-1"), ("theirs", "kept")]).await;
     for attempt in ["1", "2", "3"] {
-        let way = Way::to(&behind.uri()).await;
-        let child = Amqp::connect(&way.uri()).await.unwrap();
+        let way = Wire::to(&behind.gateway.address().to_string()).await;
+        let child = Amqp::connect(&way.through(&behind.uri())).await.unwrap();
         let mut tasks = consumer(&child, "default").await;
         let task = tasks.next().await.unwrap().unwrap();
         assert!(task.data == large(), "{} bytes", task.data.len());
@@ -142,8 +143,8 @@ async fn a_child_that_ends_without_a_word_of_its_owner_gives_its_task_back_as_it
     let direct = Amqp::connect(&vhost.amqp_uri()).await.unwrap();
     direct.paladin_queue("default").await.unwrap();
     publish(&direct, "default", TASK, &[]).await;
-    let way = Way::to(&behind.uri()).await;
-    let child = Amqp::connect(&way.uri()).await.unwrap();
+    let way = Wire::to(&behind.gateway.address().to_string()).await;
+    let child = Amqp::connect(&way.through(&behind.uri())).await.unwrap();
     let _task = consumer(&child, "default").await.next().await.unwrap().unwrap();
     drop(way);
     let back = poll::until("the task in its queue", LIMIT, async || {
