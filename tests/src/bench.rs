@@ -4,6 +4,7 @@
 //! Unlike a test, a measurement lets time pass: at phases that do not follow the scaler's pace.
 
 mod calls;
+mod forwarder;
 mod freshness;
 mod gateway;
 mod minute;
@@ -16,6 +17,7 @@ mod stats;
 mod surgery;
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,10 +70,16 @@ pub struct Options {
     /// Publishes timed for each kind of queue.
     #[arg(long, default_value_t = 40)]
     publishes: usize,
+    /// Be the forwarder that the gateway is compared with, and nothing else.
+    #[arg(long, hide = true)]
+    forward: Option<SocketAddr>,
 }
 
 /// Measures at each number of queues, then writes.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    if let Some(server) = options.forward {
+        return forwarder::serve(server).await;
+    }
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second TLS provider is linked in"))?;

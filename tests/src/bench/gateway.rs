@@ -15,6 +15,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
 
+use super::forwarder::Forwarder;
 use super::stats::Samples;
 use crate::harness;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig};
@@ -112,12 +113,15 @@ pub(crate) async fn run(folder: &Path) -> Result<()> {
     let direct = broker.amqp_uri(VHOST);
     let mut text = include_str!("gateway.md").to_owned();
     writeln!(text, "\nThis run: {}.\n", super::report::machine())?;
-    writeln!(text, "| | direct, per second | gateway, per second | ratio | goal | met |")?;
-    writeln!(text, "| --- | --: | --: | --: | --: | --- |")?;
+    writeln!(
+        text,
+        "| per second | direct | forwarder | gateway | gateway ÷ direct | goal | met | gateway ÷ forwarder |"
+    )?;
+    writeln!(text, "| --- | --: | --: | --: | --: | --: | --- | --: |")?;
     for load in LOADS {
         super::say(load.name);
-        let (bare, ours) = Box::pin(rates(&broker, &direct, load)).await?;
-        row(&mut text, load, bare, ours)?;
+        let rates = Box::pin(rates(&broker, &direct, load)).await?;
+        row(&mut text, load, rates)?;
     }
     super::say("latency");
     let host = Host::start(&broker)?;
@@ -128,7 +132,7 @@ pub(crate) async fn run(folder: &Path) -> Result<()> {
     std::fs::write(&page, text).with_context(|| format!("cannot write `{}`", page.display()))
 }
 
-fn row(text: &mut String, load: Load, bare: f64, ours: f64) -> Result<()> {
+fn row(text: &mut String, load: Load, [bare, least, ours]: [f64; 3]) -> Result<()> {
     let (name, ratio) = (load.name, ours / bare);
     let goal = load.goal.map_or_else(|| "–".to_owned(), |goal| format!("≥ {goal}"));
     let met = match load.goal {
@@ -136,20 +140,24 @@ fn row(text: &mut String, load: Load, bare: f64, ours: f64) -> Result<()> {
         Some(goal) if ratio >= goal => "yes",
         Some(_) => "**no**",
     };
-    writeln!(text, "| {name} | {bare:.0} | {ours:.0} | {ratio:.2} | {goal} | {met} |")?;
+    let of_least = ours / least;
+    writeln!(
+        text,
+        "| {name} | {bare:.0} | {least:.0} | {ours:.0} | {ratio:.2} | {goal} | {met} | {of_least:.2} |"
+    )?;
     Ok(())
 }
 
-/// Messages a second directly and through the gateway: medians of runs in turns.
-async fn rates(broker: &PrivateBroker, direct: &str, load: Load) -> Result<(f64, f64)> {
-    let host = Host::start(broker)?;
-    let (mut bare, mut ours) = (Samples::default(), Samples::default());
+/// Messages a second directly, through a forwarder, through the gateway: medians of runs in turns.
+async fn rates(broker: &PrivateBroker, direct: &str, load: Load) -> Result<[f64; 3]> {
+    let (forwarder, host) = (Forwarder::start(direct)?, Host::start(broker)?);
+    let mut samples = [(); 3].map(|()| Samples::default());
     for _ in 0..RUNS {
-        bare.push(pass(direct, load).await?);
-        ours.push(pass(&host.uri, load).await?);
+        for (samples, uri) in samples.iter_mut().zip([direct, &forwarder.uri, &host.uri]) {
+            samples.push(pass(uri, load).await?);
+        }
     }
-    let rate = |samples: &Samples| f64::from(load.messages) * 1e3 / samples.ms(50);
-    Ok((rate(&bare), rate(&ours)))
+    Ok(samples.map(|samples| f64::from(load.messages) * 1e3 / samples.ms(50)))
 }
 
 /// One client's work, from its first publish to its last acknowledgement.
