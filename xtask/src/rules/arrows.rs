@@ -5,17 +5,19 @@ use serde_json::Value;
 use super::{Finding, Tree};
 
 /// A package and the packages of this workspace that it may be built from.
-const DRAWN: [(&str, &[&str]); 5] = [
+const DRAWN: [(&str, &[&str]); 6] = [
     ("amqp-admin", &[]),
     ("amqp-gateway", &["amqp-admin"]),
-    ("kubectl-plugin", &["amqp-admin"]),
-    ("prover-host", &["amqp-admin", "amqp-gateway"]),
+    ("kubectl-plugin", &["amqp-admin", "witness"]),
+    ("prover-host", &["amqp-admin", "amqp-gateway", "witness"]),
     ("scaler", &["amqp-admin"]),
+    ("witness", &[]),
 ];
 /// A package and what it must know nothing of: clusters, remote calls, terminals.
-const IGNORANT: [(&str, &[&str]); 2] = [
+const IGNORANT: [(&str, &[&str]); 3] = [
     ("amqp-admin", &["clap", "k8s-openapi", "kube", "tonic"]),
     ("amqp-gateway", &["k8s-openapi", "kube"]),
+    ("witness", &["clap", "k8s-openapi", "kube", "reqwest", "tokio", "tonic"]),
 ];
 /// The package that starts real servers for anybody's tests.
 const TESTS: &str = "tests";
