@@ -47,7 +47,7 @@ impl Applier<'_> {
         &self,
         plan: &Plan,
         mut backup: Option<BackupWriter>,
-        mut progress: impl FnMut(Progress<'_>),
+        mut progress: impl FnMut(Progress<'_>) + Send,
     ) -> Result<Report, BackupError> {
         let mut outcomes = Vec::new();
         for (number, step) in plan.steps.iter().enumerate() {
@@ -79,7 +79,7 @@ impl Applier<'_> {
         vhost: &VhostName,
         step: &Step,
         backup: Option<&mut BackupWriter>,
-        told: &mut (dyn FnMut(&Sifted) + '_),
+        told: &mut (dyn FnMut(&Sifted) + Send + '_),
     ) -> (End, Option<String>) {
         let connected = BrokerConnection::connect(self.endpoint, vhost, self.timeout).await;
         let mut connection = match connected {

@@ -46,7 +46,7 @@ pub enum Serializer {
 
 /// What a worker is to do. The ids follow the order of `zk_evm`'s operations in its source, so one
 /// id means different things in different generations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// v0.7, id 0: prove one segment.
     SegmentProof,

@@ -1,5 +1,6 @@
 //! What the child is doing, as the frames say it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use amqp_admin::QueueName;
@@ -45,8 +46,10 @@ pub struct Counters {
     pub aborted: u64,
     /// Tasks that went back to their queue untried.
     pub given_back: u64,
-    /// Results that the child published.
+    /// Results that the child published: a worker's.
     pub results: u64,
+    /// Results that were shown to the child: a leader's.
+    pub answered: u64,
     /// Results and redelivered tasks that had been there before and were dropped.
     pub twins: u64,
     /// Aborts that did not concern the child and were dropped.
@@ -57,6 +60,25 @@ pub struct Counters {
     pub bytes_from_child: u64,
     /// Bytes read from the broker.
     pub bytes_from_broker: u64,
+}
+
+/// The tasks of one kind that a leader has given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// Published.
+    pub published: u64,
+    /// Answered: a result was shown to the leader, good or bad.
+    pub answered: u64,
+}
+
+/// How far a leader's work has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leading {
+    /// By what is to be done; tasks whose first bytes cannot be read are not in it.
+    pub work: BTreeMap<Operation, Work>,
+    /// Why the first task failed whose failure was shown to the leader, in the worker's words. A
+    /// v0.7 leader does not repeat them.
+    pub failure: Option<String>,
 }
 
 /// What the child is doing.
@@ -71,6 +93,8 @@ pub struct Activity {
     /// Result queues that the child waits on: a leader's, until it deletes them. What is left here
     /// when the child has ended is left in the broker.
     pub awaited: Vec<QueueName>,
+    /// Of a leader: how far its work has come.
+    pub leading: Leading,
     /// What has become of tasks since the gateway started.
     pub counters: Counters,
     /// No new task is shown to the child.
@@ -86,6 +110,20 @@ pub struct Activity {
     pub trouble: Option<String>,
 }
 
+impl Leading {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (operation, more) in &other.work {
+            let work = self.work.entry(*operation).or_default();
+            work.published += more.published;
+            work.answered += more.answered;
+        }
+        if self.failure.is_none() {
+            self.failure.clone_from(&other.failure);
+        }
+    }
+}
+
 impl Counters {
     /// Both together.
     pub(crate) fn plus(&self, other: &Self) -> Self {
@@ -99,6 +137,7 @@ impl Counters {
             aborted: self.aborted + other.aborted,
             given_back: self.given_back + other.given_back,
             results: self.results + other.results,
+            answered: self.answered + other.answered,
             twins: self.twins + other.twins,
             aborts_dropped: self.aborts_dropped + other.aborts_dropped,
             reconnects: self.reconnects + other.reconnects,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::activity::{Activity, Counters};
+use crate::activity::{Activity, Counters, Leading};
 
 /// Held by a connection until it has done as told; the owner waits until nobody holds one.
 pub(crate) type Done = mpsc::Sender<Infallible>;
@@ -29,6 +29,7 @@ struct Inner {
     present: BTreeMap<u64, (Activity, mpsc::UnboundedSender<Order>)>,
     /// Of connections that have ended.
     past: Counters,
+    past_leading: Leading,
     next: u64,
     draining: bool,
     trouble: Option<String>,
@@ -73,6 +74,7 @@ impl Board {
         self.with(|inner| {
             if let Some((part, _)) = inner.present.remove(&number) {
                 inner.past = inner.past.plus(&part.counters);
+                inner.past_leading.add(&part.leading);
             }
         });
     }
@@ -123,13 +125,15 @@ impl Board {
 
 impl Inner {
     fn activity(&self) -> Activity {
-        let mut whole = Activity { counters: self.past, ..Activity::default() };
+        let leading = self.past_leading.clone();
+        let mut whole = Activity { counters: self.past, leading, ..Activity::default() };
         for (activity, _) in self.present.values() {
             whole.connections += activity.connections;
             whole.consuming.extend(activity.consuming.iter().cloned());
             whole.in_hand.extend(activity.in_hand.iter().cloned());
             whole.awaited.extend(activity.awaited.iter().cloned());
             whole.counters = whole.counters.plus(&activity.counters);
+            whole.leading.add(&activity.leading);
             whole.spent |= activity.spent;
         }
         whole.in_hand.sort_by_key(|task| task.since);

@@ -26,7 +26,7 @@ mod tags;
 mod trouble;
 mod wire;
 
-pub use activity::{Activity, Counters, Task};
+pub use activity::{Activity, Counters, Leading, Task, Work};
 pub use config::{Config, QueuePolicy, Rule};
 pub use error::{Error, Result};
 pub use gateway::Gateway;

@@ -8,6 +8,7 @@ mod confirming;
 mod delivering;
 mod draining;
 mod held;
+mod leading;
 mod own;
 mod publishing;
 mod renewing;
@@ -26,6 +27,7 @@ use crate::session::confirming::Unconfirmed;
 use crate::session::delivering::Incoming;
 use crate::session::draining::Drain;
 use crate::session::held::{Failure, Held};
+use crate::session::leading::Lead;
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
 use crate::session::renewing::{Flow, Shift, Topology};
@@ -89,6 +91,7 @@ pub(crate) struct Session {
     /// Results shown to the child, by result queue.
     seen: BTreeMap<String, BTreeSet<String>>,
     awaited: BTreeSet<QueueName>,
+    lead: Lead,
     counters: Counters,
     numbers: u64,
     drain: Drain,
@@ -163,6 +166,7 @@ impl Session {
             own,
             seen: BTreeMap::new(),
             awaited: BTreeSet::new(),
+            lead: Lead::default(),
             counters: Counters::default(),
             numbers: 0,
             drain: Drain::default(),
@@ -218,6 +222,7 @@ impl Session {
             consuming: tasks.map(|consumer| consumer.queue.clone()).collect(),
             in_hand: self.held.iter().filter(|held| held.is_in_hand()).map(Held::told).collect(),
             awaited: self.awaited.iter().cloned().collect(),
+            leading: self.lead.told().clone(),
             counters: self.counters,
             spent: self.spent,
             ..Activity::default()

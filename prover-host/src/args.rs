@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::broker_args::BrokerArgs;
 use crate::child::BECOME;
 
 /// Runs a prover's worker behind a gateway to RabbitMQ: no lost task, no lost work, readable logs.
@@ -70,62 +70,6 @@ pub enum Act {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
-}
-
-/// The broker. Credentials may stand in the URI in the environment or, better, in files.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Broker")]
-pub struct BrokerArgs {
-    /// The broker's AMQP URI; its path names the vhost. Several are tried in turn. Without it the
-    /// worker's own `PALADIN_AMQP_URI` or `AMQP_URI`.
-    #[arg(
-        long,
-        env = "ZERO_WORKER_AMQP_URI",
-        hide_env_values = true,
-        value_name = "URI",
-        value_delimiter = ','
-    )]
-    pub amqp_uri: Vec<String>,
-    /// Another vhost than the URI's.
-    #[arg(long, env = "ZERO_WORKER_VHOST", value_name = "NAME")]
-    pub vhost: Option<String>,
-    /// A file that holds the user's name.
-    #[arg(long, env = "ZERO_WORKER_USERNAME_FILE", value_name = "FILE")]
-    pub username_file: Option<PathBuf>,
-    /// A file that holds the password; the user's name may then stand in the URI.
-    #[arg(long, env = "ZERO_WORKER_PASSWORD_FILE", value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
-    /// Certificate authorities to trust besides the system's, PEM.
-    #[arg(long, env = "ZERO_WORKER_CA_FILE", value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate, for a broker that asks for one, PEM.
-    #[arg(long, env = "ZERO_WORKER_CLIENT_CERT_FILE", value_name = "FILE")]
-    pub client_cert_file: Option<PathBuf>,
-    /// The key of our certificate, PEM, PKCS#8.
-    #[arg(long, env = "ZERO_WORKER_CLIENT_KEY_FILE", value_name = "FILE")]
-    pub client_key_file: Option<PathBuf>,
-    /// How queues are declared; the same for leaders and workers.
-    #[arg(long, env = "ZERO_WORKER_QUEUE_POLICY", value_enum, default_value_t = QueuePolicy::AsIs)]
-    pub queue_policy: QueuePolicy,
-    /// As often as a task is tried before it is put aside: a task that kills so many workers is not
-    /// given to another.
-    #[arg(long, env = "ZERO_WORKER_ATTEMPTS", value_name = "N", default_value = "3")]
-    pub attempts: NonZeroU32,
-    /// For so long a lost connection to the broker is tried to be made anew before the worker, which
-    /// cannot do that itself, is told and ended.
-    #[arg(long, env = "ZERO_WORKER_RECONNECT_FOR", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
-    pub reconnect_for: Duration,
-}
-
-/// How queues are declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum QueuePolicy {
-    /// As the worker does: gone with a broker's restart, and after 30 minutes without use
-    AsIs,
-    /// Durable classic queues; task queues never expire
-    Durable,
-    /// Task queues are quorum queues, result queues durable classic ones
-    Quorum,
 }
 
 /// The worker's process.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
-use tokio::net::unix::pipe;
+use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use crate::cleaning::Cleaned;
@@ -44,6 +44,15 @@ impl Child {
         format: Format,
         heard: impl Fn(&Event<'_>) + Clone + Send + 'static,
     ) -> io::Result<Self> {
+        let (mut child, [stdout, stderr]) = Self::spawn(cleaned, Stdio::null())?;
+        child.listen(pass_on(stdout, tokio::io::stdout(), format, heard.clone()));
+        child.listen(pass_on(stderr, tokio::io::stderr(), format, heard));
+        Ok(child)
+    }
+
+    /// Starts it: what it writes is for the caller to read, by [`Self::listen`]. The same thread as
+    /// for [`Self::start`].
+    pub fn spawn(cleaned: &Cleaned, stdin: Stdio) -> io::Result<(Self, [Receiver; 2])> {
         let mut command = Command::new(OURSELVES);
         command
             .arg(BECOME)
@@ -53,22 +62,25 @@ impl Child {
             .args(&cleaned.args)
             .env_clear()
             .envs(cleaned.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
+        if let Some(folder) = &cleaned.folder {
+            command.current_dir(folder);
+        }
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-        let mut output = JoinSet::new();
-        if let Some(stream) = child.stdout.take() {
-            let from = pipe::Receiver::from_owned_fd(OwnedFd::from(stream))?;
-            output.spawn(pass_on(from, tokio::io::stdout(), format, heard.clone()));
-        }
-        if let Some(stream) = child.stderr.take() {
-            let from = pipe::Receiver::from_owned_fd(OwnedFd::from(stream))?;
-            output.spawn(pass_on(from, tokio::io::stderr(), format, heard));
-        }
-        Ok(Self { pid, output })
+        let streams = (child.stdout.take(), child.stderr.take());
+        let (Some(stdout), Some(stderr)) = streams else { return Err(Errno::PIPE.into()) };
+        let stdout = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
+        let stderr = Receiver::from_owned_fd(OwnedFd::from(stderr))?;
+        Ok((Self { pid, output: JoinSet::new() }, [stdout, stderr]))
+    }
+
+    /// Reads what it writes until it has no more to write.
+    pub fn listen(&mut self, reading: impl Future<Output = ()> + Send + 'static) {
+        self.output.spawn(reading);
     }
 
     /// Its number.

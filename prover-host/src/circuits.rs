@@ -281,7 +281,7 @@ mod tests {
 
     fn configuration(args: &[&str]) -> Configuration {
         let args = args.iter().map(OsString::from).collect();
-        Configuration::of(&Cleaned { program: "w".into(), args, env: Vec::new() })
+        Configuration::of(&Cleaned { program: "w".into(), args, env: Vec::new(), folder: None })
     }
 
     fn state(circuits: &Circuits, name: &str, text: &str) {

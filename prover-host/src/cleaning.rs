@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
 
 use percent_encoding::percent_decode;
 use thiserror::Error;
@@ -12,7 +13,7 @@ const URI_VARIABLES: [&str; 2] = ["AMQP_URI", "PALADIN_AMQP_URI"];
 /// The option that goes before both.
 const URI_OPTION: &str = "--amqp-uri";
 /// Variables of ours: none of the child's business, and some hold credentials.
-const OURS: &str = "ZERO_WORKER_";
+const OURS: [&str; 2] = ["ZERO_WORKER_", "ZERO_LEADER_"];
 /// Without it a program writes errors only, and there is nothing to count.
 const LOG_FILTER: (&str, &str) = ("RUST_LOG", "info");
 
@@ -25,6 +26,8 @@ pub struct Cleaned {
     pub args: Vec<OsString>,
     /// Its whole environment.
     pub env: Vec<(OsString, OsString)>,
+    /// Where it runs; where we do, without one.
+    pub folder: Option<PathBuf>,
 }
 
 /// Why a command cannot be used.
@@ -92,11 +95,11 @@ pub fn clean(
         kept.push((LOG_FILTER.0.into(), LOG_FILTER.1.into()));
     }
     kept.extend(URI_VARIABLES.map(|name| (name.into(), uri.into())));
-    Ok(Cleaned { program: program.clone(), args, env: kept })
+    Ok(Cleaned { program: program.clone(), args, env: kept, folder: None })
 }
 
 fn is_kept(name: &OsStr, value: &OsStr, secrets: &Secrets) -> bool {
-    let ours = name.as_bytes().starts_with(OURS.as_bytes());
+    let ours = OURS.iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()));
     let address = URI_VARIABLES.iter().any(|variable| name == *variable);
     !ours && !address && !secrets.are_in(value)
 }

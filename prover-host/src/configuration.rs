@@ -113,6 +113,7 @@ mod tests {
             program: "worker".into(),
             args: args.iter().map(OsString::from).collect(),
             env: env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            folder: None,
         })
     }
 

@@ -5,4 +5,4 @@ mod init;
 mod supervisor;
 mod waiting;
 
-pub use app::{Outcome, last_word, run};
+pub use app::{Outcome, last_word, run, start_logging};

@@ -24,7 +24,7 @@ pub(super) struct Work<'w> {
     pub(super) connection: &'w mut BrokerConnection,
     pub(super) queue: &'w QueueName,
     pub(super) backup: Option<&'w mut BackupWriter>,
-    pub(super) told: &'w mut (dyn FnMut(&Sifted) + 'w),
+    pub(super) told: &'w mut (dyn FnMut(&Sifted) + Send + 'w),
 }
 
 impl Work<'_> {

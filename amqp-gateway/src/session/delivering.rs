@@ -27,6 +27,8 @@ pub(super) struct Incoming {
     /// Bytes of the body that have not come.
     rest: u64,
     stage: Stage,
+    /// A result's first bytes have not come.
+    unread: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,9 @@ impl Session {
         let Some(consumer) = concerned else { return self.for_child(frame) };
         let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
         let (frames, stage) = (vec![frame], Stage::Unknown);
-        let incoming = Incoming { consumer, delivery_tag, redelivered, frames, rest: 0, stage };
+        let unread = consumer.role == QueueRole::Result;
+        let incoming =
+            Incoming { consumer, delivery_tag, redelivered, frames, rest: 0, stage, unread };
         self.channel(number).incoming = Some(incoming);
     }
 
@@ -126,7 +130,12 @@ impl Session {
             QueueRole::Control if (1..=COMMAND_MAX).contains(&incoming.rest) => {
                 incoming.stage = Stage::Command;
             }
-            QueueRole::Result | QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
+            QueueRole::Result => {
+                self.counters.answered += 1;
+                self.lead.answered(&incoming.consumer.queue);
+                self.show(incoming, None);
+            }
+            QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
                 self.show(incoming, None);
             }
         }
@@ -135,7 +144,12 @@ impl Session {
     fn body_came(&mut self, incoming: &mut Incoming, frame: Frame) {
         match incoming.stage {
             Stage::Hidden => {}
-            Stage::Shown(None) => self.for_child(frame),
+            Stage::Shown(None) => {
+                if std::mem::take(&mut incoming.unread) {
+                    self.lead.read(frame.payload());
+                }
+                self.for_child(frame);
+            }
             Stage::Shown(Some(task)) => {
                 self.read_head(task, &frame);
                 if self.settings.repair {

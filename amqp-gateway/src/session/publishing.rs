@@ -161,6 +161,7 @@ impl Session {
         self.counters.published += 1;
         let known = wire::content_header(header).map(|header| crate::tags::read(&header));
         let Some(head) = head_of_prefix(prefix) else { return Vec::new() };
+        self.lead.published(&head);
         if known.is_some_and(|tags| tags.task.is_some()) {
             return Vec::new();
         }

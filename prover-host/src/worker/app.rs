@@ -3,12 +3,11 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use amqp_admin::{Addresses, Endpoint, VhostName, chain};
-use amqp_gateway::{Config, Gateway};
-use anyhow::{Context as _, Result, anyhow, bail};
+use amqp_admin::chain;
+use amqp_gateway::Gateway;
+use anyhow::{Context as _, Result, anyhow};
 use prometheus_client::registry::Registry;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +15,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::supervisor::{Options, Supervisor};
 use super::{init, waiting};
-use crate::args::{Act, BrokerArgs, Cli, LogFormat, QueuePolicy, TellingArgs};
+use crate::args::{Act, Cli, LogFormat, TellingArgs};
 use crate::books::Books;
 use crate::cgroup::Cgroup;
 use crate::child::become_child;
 use crate::circuits::Circuits;
-use crate::cleaning::{Cleaned, Secrets, clean};
+use crate::cleaning::{Cleaned, clean};
 use crate::configuration::Configuration;
 use crate::logs::Format;
 use crate::reaper::Reaper;
@@ -30,9 +29,9 @@ use crate::signals::Signals;
 use crate::telemetry::{Export, PREFIX};
 use crate::{http, watching};
 
-/// Where a worker looks for its broker by itself, newest first.
-const WORKERS_OWN: [&str; 2] = ["PALADIN_AMQP_URI", "AMQP_URI"];
-/// Our own lines, unless `ZERO_WORKER_LOG` says otherwise.
+/// Filters our own lines.
+const LOG_VARIABLE: &str = "ZERO_WORKER_LOG";
+/// Our own lines, unless the variable says otherwise.
 const LOG_FILTER: &str = "info";
 
 /// How a run ended that did not fail.
@@ -59,7 +58,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
             Ok(Outcome::NotStarted)
         }
         Some(Act::InitCircuits { adopt, ref command }) => {
-            start_logging(cli.telling.log_format)?;
+            start_logging(LOG_VARIABLE, cli.telling.log_format)?;
             let folder = cli.circuits.circuits_dir.clone();
             let folder =
                 folder.context("init-circuits needs --circuits-dir: the folder to fill")?;
@@ -72,7 +71,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
             init::run(command, &options).await
         }
         None => {
-            start_logging(cli.telling.log_format)?;
+            start_logging(LOG_VARIABLE, cli.telling.log_format)?;
             work(cli).await
         }
     }
@@ -83,11 +82,10 @@ async fn work(cli: Cli) -> Result<Outcome> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("protect our memory")?;
     let mut signals = Signals::new().context("handle signals")?;
     let reaper = Reaper::new().context("become the parent of orphans")?;
-    let (broker, vhost) = broker(&cli.broker)?;
-    let passwords: Vec<_> = broker.iter().filter_map(|at| at.credentials.as_ref()).collect();
-    let secrets = Secrets::new(passwords.iter().map(|known| known.password.expose_secret()));
+    let (broker, vhost) = cli.broker.endpoints()?;
+    let secrets = cli.broker.secrets(&broker);
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
-    let gateway = Gateway::start(config(&cli.broker, broker, vhost)).await;
+    let gateway = Gateway::start(cli.broker.gateway(broker, vhost)).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());
     let mut cleaned = clean(&cli.command, std::env::vars_os(), &uri, &secrets)?;
@@ -188,45 +186,6 @@ async fn first_failure(parts: &mut JoinSet<Result<()>>) -> anyhow::Error {
     std::future::pending().await
 }
 
-fn config(args: &BrokerArgs, broker: Vec<Endpoint>, vhost: VhostName) -> Config {
-    let policy = match args.queue_policy {
-        QueuePolicy::AsIs => amqp_gateway::QueuePolicy::AsIs,
-        QueuePolicy::Durable => amqp_gateway::QueuePolicy::Durable,
-        QueuePolicy::Quorum => amqp_gateway::QueuePolicy::Quorum,
-    };
-    let (attempts, reconnect_for) = (args.attempts, args.reconnect_for);
-    Config { policy, attempts, reconnect_for, ..Config::new(broker, vhost) }
-}
-
-/// The broker's addresses with credentials, and the vhost: all addresses are of one broker.
-fn broker(args: &BrokerArgs) -> Result<(Vec<Endpoint>, VhostName)> {
-    let mut uris = args.amqp_uri.clone();
-    if uris.is_empty() {
-        uris.extend(WORKERS_OWN.iter().find_map(|name| std::env::var(name).ok()));
-    }
-    let endpoints = uris.into_iter().map(|amqp_uri| {
-        let addresses = Addresses {
-            amqp_uri,
-            username_file: args.username_file.clone(),
-            password_file: args.password_file.clone(),
-            ca_file: args.ca_file.clone(),
-            client_cert_file: args.client_cert_file.clone(),
-            client_key_file: args.client_key_file.clone(),
-            ..Addresses::default()
-        };
-        Ok(addresses.resolve()?.amqp)
-    });
-    let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_>>()?;
-    let Some(first) = endpoints.first() else {
-        bail!("no broker is named; give --amqp-uri, or set ZERO_WORKER_AMQP_URI");
-    };
-    let vhost = match &args.vhost {
-        Some(name) => VhostName::new(name).with_context(|| format!("--vhost `{name}`"))?,
-        None => first.vhost()?,
-    };
-    Ok((endpoints, vhost))
-}
-
 fn format(format: LogFormat) -> Format {
     match format {
         LogFormat::Text => Format::Text,
@@ -234,9 +193,12 @@ fn format(format: LogFormat) -> Format {
     }
 }
 
-fn start_logging(format: LogFormat) -> Result<()> {
-    let filter = match std::env::var("ZERO_WORKER_LOG") {
-        Ok(words) => EnvFilter::try_new(words).context("cannot read ZERO_WORKER_LOG")?,
+/// Starts our own log, filtered as the variable says.
+pub fn start_logging(variable: &str, format: LogFormat) -> Result<()> {
+    let filter = match std::env::var(variable) {
+        Ok(words) => {
+            EnvFilter::try_new(words).with_context(|| format!("cannot read {variable}"))?
+        }
         Err(_) => EnvFilter::try_new(LOG_FILTER)?,
     };
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

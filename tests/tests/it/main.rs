@@ -35,6 +35,8 @@ mod private_broker;
 #[cfg(test)]
 mod prover;
 #[cfg(test)]
+mod proving;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod shared_broker;

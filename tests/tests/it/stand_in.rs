@@ -148,7 +148,7 @@ impl Generation {
         command
     }
 
-    fn witness(&self, block: u64) -> PathBuf {
+    pub(crate) fn witness(&self, block: u64) -> PathBuf {
         let folder = format!("../witnesses/devnet/{}", self.name.replace("v0", "v0."));
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         folder.join(format!("{block}.witness.json"))

@@ -230,7 +230,7 @@ pub(super) async fn carry_out_within(
     plan: &Plan,
     endpoint: &Endpoint,
     backup: &Path,
-    progress: impl FnMut(Progress<'_>),
+    progress: impl FnMut(Progress<'_>) + Send,
 ) -> Report {
     let stop = AtomicBool::new(false);
     let applier = Applier { endpoint, timeout, rate: None, stop: &stop };
@@ -242,7 +242,7 @@ pub(super) async fn apply(
     applier: &Applier<'_>,
     plan: &Plan,
     backup: &Path,
-    progress: impl FnMut(Progress<'_>),
+    progress: impl FnMut(Progress<'_>) + Send,
 ) -> Report {
     let opening = Opening {
         made_by: "tests".into(),

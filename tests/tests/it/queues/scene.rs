@@ -67,7 +67,11 @@ impl Scene {
     }
 
     /// The same, watched.
-    pub(super) async fn watch(&self, plan: &Plan, progress: impl FnMut(Progress<'_>)) -> Report {
+    pub(super) async fn watch(
+        &self,
+        plan: &Plan,
+        progress: impl FnMut(Progress<'_>) + Send,
+    ) -> Report {
         let (endpoint, backup) = (self.endpoint(), new_backup(&self.folder));
         carry_out_within(TIMEOUT, plan, &endpoint, &backup, progress).await
     }

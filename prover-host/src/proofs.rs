@@ -1,0 +1,323 @@
+//! I/O: the service's proofs: what can be asked of them. `runner` is what goes on by itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::Patience;
+use crate::clock;
+use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
+use crate::progress::Progress;
+use crate::proof::{Proof, State, Subject, Verdict, Wish};
+use crate::prover::Prover;
+use crate::store::Store;
+use crate::sweep::Sweeper;
+use crate::turn::{Turn, turn};
+
+/// How proofs are run and kept.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Leaders at once.
+    pub parallel: usize,
+    /// Leaders for one proof, one after the other, before it has failed.
+    pub attempts: u32,
+    /// The pause after a failed attempt; each further one doubles it.
+    pub pause: Duration,
+    /// The longest pause.
+    pub pause_max: Duration,
+    /// When a leader is given up.
+    pub patience: Patience,
+    /// Bytes that stay free on the disk.
+    pub min_free: u64,
+    /// Finished proofs that are kept; all of them without a number.
+    pub keep: Option<u32>,
+    /// How long finished proofs are kept.
+    pub keep_for: Option<Duration>,
+}
+
+/// A proof, and what is known of it at the moment.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its row.
+    pub proof: Proof,
+    /// How far its leader has come.
+    pub progress: Option<Progress>,
+    /// What a queued one waits for.
+    pub waits: Option<String>,
+}
+
+/// Why something that was asked for cannot be done.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// There is no such proof.
+    #[error("there is no proof `{0}`; `GET /v1/proofs` lists what there is")]
+    NotFound(String),
+    /// Not in the state it is in, or not after what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The disk has too little room.
+    #[error("{0}")]
+    NoRoom(String),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A running attempt.
+#[derive(Debug)]
+struct Live {
+    progress: watch::Receiver<Option<Progress>>,
+    stop: CancellationToken,
+    called_off: bool,
+}
+
+/// The service's proofs.
+#[derive(Debug)]
+pub struct Proofs {
+    pub(crate) ledger: Ledger,
+    pub(crate) store: Store,
+    pub(crate) prover: Prover,
+    pub(crate) sweeper: Sweeper,
+    pub(crate) options: Options,
+    live: Mutex<BTreeMap<i64, Live>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Proofs {
+    /// Of these parts.
+    #[must_use]
+    pub fn new(
+        (ledger, store): (Ledger, Store),
+        prover: Prover,
+        sweeper: Sweeper,
+        options: Options,
+    ) -> Arc<Self> {
+        let (live, changed) = (Mutex::default(), watch::Sender::new(0));
+        Arc::new(Self { ledger, store, prover, sweeper, options, live, changed })
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The programs.
+    #[must_use]
+    pub fn prover(&self) -> &Prover {
+        &self.prover
+    }
+
+    /// Changes whenever a proof's row does.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Something has changed: whoever follows looks again, and the runner too.
+    pub(crate) fn change(&self) {
+        self.changed.send_modify(|number| *number += 1);
+    }
+
+    /// Whether there is room for so many bytes besides what stays free.
+    pub fn room_for(&self, bytes: u64) -> Result<(), Refusal> {
+        let free = self.store.free().map_err(|error| {
+            Refusal::NoRoom(format!("cannot tell how much room the disk has: {error}"))
+        })?;
+        let wanted = bytes.saturating_add(self.options.min_free);
+        if free >= wanted {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes >> 20;
+        Err(Refusal::NoRoom(format!(
+            "the disk of --data-dir has {} MiB left and {} MiB are needed (--min-free is {} MiB): remove old proofs or enlarge it",
+            mib(free),
+            mib(wanted),
+            mib(self.options.min_free)
+        )))
+    }
+
+    /// Enters a proof whose witness is in its place, or finds the one that there is.
+    pub async fn enter(&self, subject: Subject, wish: Wish) -> Result<(bool, Proof), Refusal> {
+        self.prover.leader_for(wish.kind).map_err(|why| Refusal::Conflict(why.to_owned()))?;
+        let now = clock::wall_ms();
+        let entering = move |connection: &mut _| ledger::enter(connection, &subject, &wish, now);
+        match self.ledger.with(entering).await? {
+            Entered::New(proof) => {
+                self.change();
+                Ok((true, *proof))
+            }
+            Entered::There(proof) => Ok((false, *proof)),
+            Entered::Refused(why) => Err(Refusal::Conflict(why)),
+        }
+    }
+
+    /// One proof's row.
+    pub async fn find(&self, id: &str) -> Result<Proof, Refusal> {
+        let wanted = id.to_owned();
+        let found = self.ledger.with(move |connection| ledger::by_id(connection, &wanted)).await?;
+        found.ok_or_else(|| Refusal::NotFound(id.to_owned()))
+    }
+
+    /// A row with what is known besides.
+    pub async fn tell(&self, proof: Proof) -> Result<Told, Refusal> {
+        let progress = self.progress(proof.number).and_then(|live| live.borrow().clone());
+        let chain = proof.wish.chain.clone().filter(|_| proof.state == State::Queued);
+        let mut waits = None;
+        if let Some(chain) = chain {
+            let number = proof.number;
+            let looking = move |c: &mut _| ledger::last_of_chain(c, &chain, number);
+            let before = self.ledger.with(looking).await?;
+            if let Turn::Wait(why) = turn(&proof, before.as_ref()) {
+                waits = Some(why);
+            }
+        }
+        Ok(Told { proof, progress, waits })
+    }
+
+    /// The proofs that are asked for, newest first.
+    pub async fn list(
+        &self,
+        state: Option<State>,
+        (block, chain): (Option<u64>, Option<String>),
+        (before, limit): (Option<i64>, u32),
+    ) -> Result<Vec<Told>, Refusal> {
+        let listing = move |connection: &mut _| {
+            let chain = chain.as_deref();
+            ledger::list(connection, &Query { state, block, chain, before, limit })
+        };
+        let mut told = Vec::new();
+        for proof in self.ledger.with(listing).await? {
+            told.push(self.tell(proof).await?);
+        }
+        Ok(told)
+    }
+
+    /// How many proofs are in each state.
+    pub async fn census(&self) -> Result<Vec<(State, u64)>, Refusal> {
+        Ok(self.ledger.with(|connection| ledger::census(connection)).await?)
+    }
+
+    /// How far a running proof has come, now and whenever it changes.
+    #[must_use]
+    pub fn progress(&self, number: i64) -> Option<watch::Receiver<Option<Progress>>> {
+        self.live().get(&number).map(|live| live.progress.clone())
+    }
+
+    /// Calls a proof off. Its leader ends, its tasks and result queues go.
+    pub async fn cancel(&self, id: &str) -> Result<Proof, Refusal> {
+        let proof = self.find(id).await?;
+        match proof.state {
+            State::Cancelled => return Ok(proof),
+            State::Proved | State::Verified | State::Failed => {
+                let word = proof.state.word();
+                return Err(Refusal::Conflict(format!(
+                    "`{id}` is {word} already: nothing to call off"
+                )));
+            }
+            State::Queued | State::Running => {}
+        }
+        if let Some(live) = self.live().get_mut(&proof.number) {
+            live.called_off = true;
+            live.stop.cancel();
+        } else {
+            let reason = Some("called off before it began".to_owned());
+            self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
+        }
+        self.settled(proof.number).await;
+        self.find(id).await
+    }
+
+    /// Puts a proof that failed or was called off back into the queue.
+    pub async fn retry(&self, id: &str) -> Result<Proof, Refusal> {
+        let proof = self.find(id).await?;
+        if !matches!(proof.state, State::Failed | State::Cancelled) {
+            let word = proof.state.word();
+            return Err(Refusal::Conflict(format!(
+                "`{id}` is {word}: only what failed or was cancelled can be tried again; to prove its witness anew submit it with force"
+            )));
+        }
+        let number = proof.number;
+        self.ledger.with(move |connection| ledger::requeue(connection, number)).await?;
+        self.change();
+        self.find(id).await
+    }
+
+    /// Asks the verifier about a proof's file.
+    pub async fn verify(&self, id: &str) -> Result<Proof, Refusal> {
+        let proof = self.find(id).await?;
+        if proof.file.is_none() {
+            let word = proof.state.word();
+            return Err(Refusal::Conflict(format!("`{id}` is {word} and has no proof file")));
+        }
+        let Some(verdict) = self.prover.verify(&self.store.proof(id)).await else {
+            return Err(Refusal::Conflict(
+                "no verifier is configured; start zero-leader with --verifier".to_owned(),
+            ));
+        };
+        let state = if verdict == Verdict::Verified { State::Verified } else { State::Proved };
+        let number = proof.number;
+        let judging = move |c: &mut _| ledger::judge(c, number, &verdict, state);
+        self.ledger.with(judging).await?;
+        self.change();
+        self.find(id).await
+    }
+
+    /// A leader begins; its progress can be followed and it can be stopped.
+    pub(crate) fn goes_live(
+        &self,
+        number: i64,
+        progress: watch::Receiver<Option<Progress>>,
+        stop: CancellationToken,
+    ) {
+        self.live().insert(number, Live { progress, stop, called_off: false });
+    }
+
+    /// A leader has ended; whether it was called off.
+    pub(crate) fn was_called_off(&self, number: i64) -> bool {
+        self.live().get(&number).is_some_and(|live| live.called_off)
+    }
+
+    /// Nothing of it goes on any more.
+    pub(crate) fn rests(&self, number: i64) {
+        self.live().remove(&number);
+        self.change();
+    }
+
+    pub(crate) async fn conclude(
+        &self,
+        number: i64,
+        attempt: Option<u32>,
+        finished: ledger::Finished,
+    ) -> Result<(), LedgerError> {
+        let now = clock::wall_ms();
+        let concluding =
+            move |connection: &mut _| ledger::finish(connection, number, attempt, &finished, now);
+        self.ledger.with(concluding).await?;
+        self.change();
+        Ok(())
+    }
+
+    /// Waits until nothing of a proof goes on.
+    async fn settled(&self, number: i64) {
+        let mut changes = self.changes();
+        while self.live().contains_key(&number) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<i64, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An end without a proof.
+pub(crate) fn ended(state: State, reason: Option<String>) -> ledger::Finished {
+    ledger::Finished { state, reason, file: None, verdict: None, not_before: None }
+}

@@ -1,0 +1,344 @@
+//! I/O: begins proofs when it is their turn, sees them to their end, clears away what they leave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amqp_admin::chain;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempting, End};
+use crate::clock;
+use crate::ledger::{self, Attempt, Finished, LedgerError};
+use crate::proof::{Kind, Proof, State, Verdict};
+use crate::proof_file::last_of;
+use crate::proofs::{Proofs, ended};
+use crate::reason::Reason;
+use crate::sweep::Leavings;
+use crate::turn::{Turn, turn};
+
+/// Between two looks at what waits for its time, and at what is to be cleared away.
+const TICK: Duration = Duration::from_secs(5);
+/// The pause doubles at most so often.
+const DOUBLINGS: u32 = 16;
+
+impl Proofs {
+    /// Runs proofs until `shutdown`; then their leaders end, and they wait for the next start.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<(), LedgerError> {
+        let now = clock::wall_ms();
+        let recovered = self.ledger.with(move |c| ledger::recover(c, now)).await?;
+        if recovered > 0 {
+            tracing::warn!(
+                proofs = recovered,
+                "the service had ended in mid-proof: they wait again"
+            );
+        }
+        let mut changes = self.changes();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.options.parallel {
+                let Some((proof, before)) = self.next().await? else { break };
+                let stop = shutdown.child_token();
+                let (told, progress) = watch::channel(None);
+                self.goes_live(proof.number, progress, stop.clone());
+                let begun = self.begin(&proof).await?;
+                let proofs = Arc::clone(&self);
+                running.spawn(async move {
+                    proofs.prove(&proof, &begun, before.as_ref(), (told, stop)).await
+                });
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                Some(ended) = running.join_next() => told(ended)?,
+                _ = ticks.tick() => {
+                    self.sweep_all().await?;
+                    self.let_go().await?;
+                }
+                () = shutdown.cancelled() => break,
+            }
+        }
+        while let Some(ended) = running.join_next().await {
+            told(ended)?;
+        }
+        self.sweep_all().await
+    }
+
+    /// Whose turn it is.
+    async fn next(&self) -> Result<Option<(Proof, Option<Proof>)>, LedgerError> {
+        // A clock that jumped back must not hold up what was to be tried again.
+        let pause = i64::try_from(self.options.pause_max.as_millis()).unwrap_or(i64::MAX);
+        let now = clock::wall_ms();
+        let waiting = self.ledger.with(move |c| ledger::queued(c, (now, pause))).await?;
+        for (proof, before) in waiting {
+            if turn(&proof, before.as_ref()) != Turn::Go {
+                continue;
+            }
+            if let Err(why) = self.room_for(proof.subject.bytes) {
+                let (number, why) = (proof.number, format!("waits for room: {why}"));
+                self.ledger.with(move |c| ledger::explain(c, number, &why)).await?;
+                return Ok(None);
+            }
+            return Ok(Some((proof, before)));
+        }
+        Ok(None)
+    }
+
+    async fn begin(&self, proof: &Proof) -> Result<Attempt, LedgerError> {
+        let (row, now) = (proof.clone(), clock::wall_ms());
+        let prover = self.prover.version.clone();
+        let begun = self.ledger.with(move |connection| {
+            if let Some(prover) = prover {
+                ledger::name_prover(connection, row.number, &prover)?;
+            }
+            ledger::begin(connection, &row, now)
+        });
+        let begun = begun.await?;
+        self.change();
+        Ok(begun)
+    }
+
+    /// Sees one attempt to its end, whatever that is.
+    async fn prove(
+        &self,
+        proof: &Proof,
+        attempt: &Attempt,
+        before: Option<&Proof>,
+        (told, stop): (watch::Sender<Option<crate::progress::Progress>>, CancellationToken),
+    ) -> Result<(), LedgerError> {
+        let (id, number) = (&proof.id, attempt.number);
+        tracing::info!(
+            proof = id,
+            attempt = number,
+            total_txs = proof.subject.transactions(),
+            "begun"
+        );
+        let kind = proof.wish.kind;
+        let history = self.ledger.with(move |c| ledger::history(c, kind)).await?;
+        let end = match self.before(proof, before) {
+            Err(why) => End::Failed(Reason { words: why, again: false }),
+            Ok(before) => {
+                let deadline = self.deadline(proof);
+                let (prover, store, ledger) = (&self.prover, &self.store, &self.ledger);
+                let patience = self.options.patience;
+                let attempting = Attempting {
+                    proof,
+                    attempt,
+                    before,
+                    prover,
+                    store,
+                    ledger,
+                    history,
+                    patience,
+                    deadline,
+                };
+                let run = Box::pin(attempting.run(&told, &stop)).await;
+                run.unwrap_or_else(|error| {
+                    End::Failed(Reason { words: format!("{error:#}"), again: true })
+                })
+            }
+        };
+        let finished = self.conclusion(proof, attempt, end);
+        let verify = finished.file.is_some() && self.prover.verifier.is_some();
+        say(proof, attempt, &finished, &told);
+        self.conclude(proof.number, Some(number), finished).await?;
+        if verify {
+            self.judged(proof).await?;
+        }
+        self.sweep_all().await?;
+        self.store.clear_work(id);
+        self.rests(proof.number);
+        Ok(())
+    }
+
+    /// The proof that a chain's next one starts from.
+    fn before(&self, proof: &Proof, before: Option<&Proof>) -> Result<Option<String>, String> {
+        let Some(before) = before.filter(|_| proof.wish.kind == Kind::Proof) else {
+            return Ok(None);
+        };
+        let path = self.store.proof(&before.id);
+        let failed =
+            |why: String| format!("cannot read the proof before it, `{}`: {why}", path.display());
+        let file = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
+        last_of(&file).map(Some).map_err(failed)
+    }
+
+    /// When all attempts of a proof together are over.
+    fn deadline(&self, proof: &Proof) -> Option<std::time::Instant> {
+        let limit = proof.wish.deadline?;
+        let began = proof.started.unwrap_or_else(clock::wall_ms);
+        let gone = Duration::from_millis((clock::wall_ms() - began).max(0).unsigned_abs());
+        clock::now().checked_add(limit.saturating_sub(gone))
+    }
+
+    fn conclusion(&self, proof: &Proof, attempt: &Attempt, end: End) -> Finished {
+        match end {
+            End::Done(None) => ended(State::Proved, None),
+            End::Done(Some(bytes)) => {
+                let about = |file: &_| about(proof, attempt, file, self.prover.version.as_deref());
+                match self.store.keep_proof(&proof.id, &bytes, about) {
+                    Ok(file) => Finished { file: Some(file), ..ended(State::Proved, None) },
+                    Err(error) => self.failed(
+                        proof,
+                        attempt,
+                        Reason {
+                            words: format!("cannot write the proof file: {error}"),
+                            again: true,
+                        },
+                    ),
+                }
+            }
+            End::Stopped if self.was_called_off(proof.number) => {
+                ended(State::Cancelled, Some("called off".to_owned()))
+            }
+            End::Stopped => {
+                ended(State::Queued, Some("the service ended while it was proved".to_owned()))
+            }
+            End::Failed(reason) => self.failed(proof, attempt, reason),
+        }
+    }
+
+    fn failed(&self, proof: &Proof, attempt: &Attempt, reason: Reason) -> Finished {
+        let over = self.deadline(proof).is_some_and(|deadline| clock::now() >= deadline);
+        if !reason.again || over || attempt.number >= self.options.attempts {
+            return ended(State::Failed, Some(reason.words));
+        }
+        let doublings = (attempt.number - 1).min(DOUBLINGS);
+        let pause = self.options.pause.saturating_mul(1 << doublings).min(self.options.pause_max);
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let not_before = Some(clock::wall_ms().saturating_add(pause));
+        let words = format!("attempt {} failed, tried again: {}", attempt.number, reason.words);
+        Finished { not_before, ..ended(State::Queued, Some(words)) }
+    }
+
+    /// Asks the verifier about a proof that has just been made.
+    async fn judged(&self, proof: &Proof) -> Result<(), LedgerError> {
+        let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id)).await else {
+            return Ok(());
+        };
+        let state = match &verdict {
+            Verdict::Verified => State::Verified,
+            Verdict::Unknown(words) => {
+                tracing::warn!(proof = proof.id, "the verdict is unknown: {words}");
+                State::Proved
+            }
+            Verdict::Refused(words) => {
+                tracing::error!(proof = proof.id, "the verifier refuses the proof: {words}");
+                State::Failed
+            }
+        };
+        let number = proof.number;
+        self.ledger.with(move |c| ledger::judge(c, number, &verdict, state)).await?;
+        self.change();
+        Ok(())
+    }
+
+    /// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
+    /// again.
+    async fn sweep_all(&self) -> Result<(), LedgerError> {
+        for (proof, id, attempt) in self.ledger.with(|c| ledger::unswept(c)).await? {
+            let backup = self.store.removed(&id, attempt.number);
+            let (tag, queues) = (&attempt.tag, &attempt.queues);
+            match self.sweeper.sweep(&Leavings { tag, queues, backup: &backup }).await {
+                Ok(tasks) => {
+                    if tasks > 0 {
+                        let file = backup.display();
+                        tracing::info!(
+                            proof = id,
+                            tasks,
+                            "its tasks are out of the queues, in `{file}`"
+                        );
+                    }
+                    let number = attempt.number;
+                    self.ledger.with(move |c| ledger::swept(c, proof, number)).await?;
+                }
+                Err(why) => {
+                    tracing::warn!(
+                        proof = id,
+                        "cannot clear away what it left; tried again: {why}"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of finished proofs that are not to be kept any longer.
+    async fn let_go(&self) -> Result<(), LedgerError> {
+        let (keep, keep_for) = (self.options.keep, self.options.keep_for);
+        if keep.is_none() && keep_for.is_none() {
+            return Ok(());
+        }
+        let age = keep_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let since = age.map(|age| clock::wall_ms().saturating_sub(age));
+        for proof in self.ledger.with(move |c| ledger::outdated(c, keep, since)).await? {
+            let row = proof.clone();
+            let shared = self.ledger.with(move |c| ledger::remove(c, &row)).await?;
+            let witness = (!shared).then_some(proof.subject.digest.as_str());
+            self.store.forget(&proof.id, proof.attempts, witness);
+            tracing::info!(proof = proof.id, "let go, as --keep and --keep-for say");
+        }
+        Ok(())
+    }
+}
+
+/// A task that could not see its proof to the end takes the service with it: the ledger is right, and
+/// the next start begins where this one stopped.
+fn told(ended: Result<Result<(), LedgerError>, tokio::task::JoinError>) -> Result<(), LedgerError> {
+    ended.map_err(|error| {
+        tracing::error!("a proof's guardian died: {}", chain(&error));
+        LedgerError::Gone
+    })?
+}
+
+/// What stands beside a proof's file.
+fn about(
+    proof: &Proof,
+    attempt: &Attempt,
+    file: &crate::proof::ProofFile,
+    prover: Option<&str>,
+) -> String {
+    let now = clock::wall_ms();
+    let told = json!({
+        "id": proof.id,
+        "sha256": file.digest,
+        "bytes": file.bytes,
+        "chainId": proof.subject.chain_id,
+        "blocks": proof.subject.blocks,
+        "witnessSha256": proof.subject.digest,
+        "prover": prover,
+        "attempt": attempt.number,
+        "createdAt": clock::rfc3339(proof.created),
+        "startedAt": clock::rfc3339(proof.started.unwrap_or(now)),
+        "provedAt": clock::rfc3339(now),
+    });
+    format!("{told:#}\n")
+}
+
+/// One line for the end of an attempt, as operators know it from their scripts.
+fn say(
+    proof: &Proof,
+    attempt: &Attempt,
+    finished: &Finished,
+    told: &watch::Sender<Option<crate::progress::Progress>>,
+) {
+    let progress = told.borrow();
+    let time_spent = progress.as_ref().map_or(0.0, |progress| progress.elapsed_seconds);
+    let total_txs = proof.subject.transactions();
+    let proved = if finished.state.is_good() { Some(total_txs) } else { None };
+    let txs_proved = proved.or(progress.as_ref().and_then(|it| it.transactions_proved));
+    let reason = finished.reason.as_deref().unwrap_or_default();
+    tracing::info!(
+        proof = proof.id,
+        attempt = attempt.number,
+        state = finished.state.word(),
+        txs_proved,
+        total_txs,
+        time_spent = format!("{time_spent:.1}s"),
+        "{reason}"
+    );
+}

@@ -1,0 +1,219 @@
+//! I/O: the service's folder: witnesses, proofs, logs. A file is whole or not there.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock, statvfs};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+use crate::proof::ProofFile;
+
+/// Where a proof is written down, beside the file itself.
+const PARTS: [&str; 6] = ["uploads", "witnesses", "proofs", "logs", "work", "removed"];
+
+/// Why the folder cannot be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another service works on it.
+    #[error(
+        "another zero-leader works on `{0}`; two would start every proof twice: end the other, or use another --data-dir"
+    )]
+    Taken(PathBuf),
+    /// The system's own words.
+    #[error("cannot use `{path}`: {source}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The folder, ours alone while this is held.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Makes the folder what it should be, and ours. What uploads left behind is gone.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { path, source }
+        };
+        let mut builder = DirBuilder::new();
+        // Witnesses and logs are nobody else's business.
+        builder.recursive(true).mode(0o700);
+        builder.create(root).map_err(failed(root))?;
+        let root = root.canonicalize().map_err(failed(root))?;
+        let lock = root.join("lock");
+        let held = File::create(&lock).map_err(failed(&lock))?;
+        if flock(&held, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(StoreError::Taken(root));
+        }
+        let uploads = root.join("uploads");
+        match fs::remove_dir_all(&uploads) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&uploads)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        for part in PARTS {
+            let path = root.join(part);
+            builder.create(&path).map_err(failed(&path))?;
+        }
+        Ok(Self { root, _lock: held })
+    }
+
+    /// Where the ledger is.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.sqlite")
+    }
+
+    /// A file for an upload; it is gone when it is dropped before [`Self::keep_witness`].
+    pub fn upload(&self) -> io::Result<NamedTempFile> {
+        NamedTempFile::new_in(self.root.join("uploads"))
+    }
+
+    /// The witness of this digest.
+    #[must_use]
+    pub fn witness(&self, digest: &str) -> PathBuf {
+        self.root.join("witnesses").join(format!("{digest}.json"))
+    }
+
+    /// Puts an upload in its place.
+    pub fn keep_witness(&self, upload: NamedTempFile, digest: &str) -> io::Result<()> {
+        put(upload, &self.witness(digest))
+    }
+
+    /// A proof's file.
+    #[must_use]
+    pub fn proof(&self, id: &str) -> PathBuf {
+        self.root.join("proofs").join(format!("{id}.zkproof"))
+    }
+
+    /// Writes a proof's file, and what is to be known of it beside it.
+    pub fn keep_proof(
+        &self,
+        id: &str,
+        proof: &[u8],
+        about: impl FnOnce(&ProofFile) -> String,
+    ) -> io::Result<ProofFile> {
+        let file = ProofFile { digest: hex(&Sha256::digest(proof)), bytes: proof.len() as u64 };
+        let path = self.proof(id);
+        let put_bytes = |bytes: &[u8], path: &Path| {
+            let mut temporary = NamedTempFile::new_in(self.root.join("proofs"))?;
+            temporary.write_all(bytes)?;
+            put(temporary, path)
+        };
+        put_bytes(proof, &path)?;
+        put_bytes(about(&file).as_bytes(), &path.with_extension("json"))?;
+        Ok(file)
+    }
+
+    /// What a leader wrote in an attempt.
+    #[must_use]
+    pub fn log(&self, id: &str, attempt: u32) -> PathBuf {
+        self.root.join("logs").join(format!("{id}.{attempt}.log"))
+    }
+
+    /// An empty folder for a leader to run in.
+    pub fn work(&self, id: &str) -> io::Result<PathBuf> {
+        let path = self.root.join("work").join(id);
+        self.clear_work(id);
+        fs::create_dir_all(path.join("out"))?;
+        Ok(path)
+    }
+
+    /// A leader's folder is not needed any more.
+    pub fn clear_work(&self, id: &str) {
+        // What cannot be removed now is removed with the next attempt.
+        let _ = fs::remove_dir_all(self.root.join("work").join(id));
+    }
+
+    /// Where an attempt's tasks go that nobody waits for any more.
+    #[must_use]
+    pub fn removed(&self, id: &str, attempt: u32) -> PathBuf {
+        self.root.join("removed").join(format!("{id}.{attempt}.backup"))
+    }
+
+    /// Bytes that may still be written.
+    pub fn free(&self) -> io::Result<u64> {
+        let told = statvfs(&self.root)?;
+        Ok(told.f_bavail.saturating_mul(told.f_frsize))
+    }
+
+    /// Removes everything of a proof but its row. `witness`: no other proof has the same.
+    pub fn forget(&self, id: &str, attempts: u32, witness: Option<&str>) {
+        let mut paths = vec![self.proof(id), self.proof(id).with_extension("json")];
+        for attempt in 1..=attempts {
+            paths.push(self.log(id, attempt));
+            paths.push(self.removed(id, attempt));
+        }
+        paths.extend(witness.map(|digest| self.witness(digest)));
+        for path in paths {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, "cannot remove `{}`", path.display());
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Synced, then renamed, then the folder synced: whole or not there, also after a power cut.
+fn put(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Bytes in hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_service_at_a_time_and_no_upload_outlives_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let taken = Store::open(folder.path()).unwrap_err();
+        assert!(taken.to_string().contains("another zero-leader"), "{taken}");
+        let (_, left) = store.upload().unwrap().keep().unwrap();
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        assert!(!left.exists());
+        assert!(store.free().unwrap() > 0);
+    }
+
+    #[test]
+    fn a_proof_is_kept_with_what_is_known_of_it_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let file = store.keep_proof("7-ab", b"[1]", |file| file.digest.clone()).unwrap();
+        assert_eq!((file.bytes, file.digest.len()), (3, 64));
+        assert_eq!(fs::read(store.proof("7-ab")).unwrap(), b"[1]");
+        assert_eq!(
+            fs::read_to_string(store.proof("7-ab").with_extension("json")).unwrap(),
+            file.digest
+        );
+        store.forget("7-ab", 2, Some("nothing"));
+        assert!(!store.proof("7-ab").exists());
+    }
+}

@@ -1,0 +1,114 @@
+//! I/O: what a leader left behind: its tasks leave the shared queues, its result queues go. Nothing
+//! of anybody else's is touched.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use amqp_admin::{
+    Act, Applier, BackupWriter, Endpoint, Lease, Opening, Plan, Pool, Queue, QueueKind, QueueName,
+    QueueRole, Reading, TaskFilter, VhostName, Wanted, chain, classify, task_queue_names,
+};
+use amqp_gateway::QueuePolicy;
+use tokio::sync::Mutex;
+
+use crate::clock;
+
+/// A broker that answers at all does in less.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Removes what attempts leave behind, one after the other: two would keep each other out of a queue.
+#[derive(Debug)]
+pub struct Sweeper {
+    endpoint: Endpoint,
+    vhost: VhostName,
+    policy: QueuePolicy,
+    turn: Mutex<()>,
+}
+
+/// What an attempt may have left behind.
+#[derive(Debug, Clone)]
+pub struct Leavings<'a> {
+    /// What its tasks are tagged with.
+    pub tag: &'a str,
+    /// Its result queues.
+    pub queues: &'a [String],
+    /// Where its tasks go.
+    pub backup: &'a Path,
+}
+
+impl Sweeper {
+    /// Of this vhost of a broker.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, vhost: VhostName, policy: QueuePolicy) -> Self {
+        Self { endpoint, vhost, policy, turn: Mutex::new(()) }
+    }
+
+    /// Removes them: how many tasks, or why not all.
+    pub async fn sweep(&self, leavings: &Leavings<'_>) -> Result<u64, String> {
+        let _turn = self.turn.lock().await;
+        let plan = plan(self.vhost.clone(), self.policy, leavings);
+        // What an earlier try removed is in the earlier file.
+        let backup = free_name(leavings.backup);
+        let opening = Opening {
+            made_by: concat!("zero-leader ", env!("CARGO_PKG_VERSION")).to_owned(),
+            made_at: clock::rfc3339(clock::wall_ms()),
+            vhost: self.vhost.to_string(),
+            reason: format!("nobody waits for the tasks of {} any more", leavings.tag),
+        };
+        let writer = BackupWriter::create(&backup, &opening).map_err(|error| chain(&error))?;
+        let stop = AtomicBool::new(false);
+        let applier =
+            Applier { endpoint: &self.endpoint, timeout: ANSWER, rate: None, stop: &stop };
+        let applied = applier.apply(&plan, Some(writer), |_| ()).await;
+        let report = applied.map_err(|error| chain(&error))?;
+        let taken = report.taken_out();
+        if taken == 0 {
+            // An empty backup is nobody's need; one that stays does no harm.
+            let _ = std::fs::remove_file(&backup);
+        }
+        let failed: Vec<String> = report
+            .outcomes
+            .iter()
+            .filter(|outcome| !outcome.end.is_success())
+            .map(ToString::to_string)
+            .collect();
+        if failed.is_empty() { Ok(taken) } else { Err(failed.join("; ")) }
+    }
+}
+
+/// What is to be done, whatever of it is there.
+fn plan(vhost: VhostName, policy: QueuePolicy, leavings: &Leavings<'_>) -> Plan {
+    let mut plan = Plan::new(vhost);
+    let known: BTreeSet<QueueName> =
+        leavings.queues.iter().filter_map(|name| QueueName::new(name).ok()).collect();
+    let proofs = BTreeSet::from([leavings.tag.to_owned()]);
+    let filter = TaskFilter { result_queues: known.clone(), proofs, ..TaskFilter::default() };
+    for name in task_queue_names().filter_map(|name| QueueName::new(name).ok()) {
+        let (role, reading) = (QueueRole::Task(Pool::All), Reading::default());
+        let mut queue = Queue::classic(name, role, reading);
+        if policy == QueuePolicy::Quorum {
+            queue.kind = QueueKind::Quorum;
+        }
+        plan.take_out(&queue, Wanted::Tasks(filter.clone()), None, None);
+    }
+    for queue in known {
+        // Names of the ledger; a damaged one must not name a queue of somebody's.
+        if classify(&queue, Lease::Unknown) == QueueRole::Result {
+            plan.step(queue, Act::Delete { ready: None, only_unused: true });
+        }
+    }
+    plan
+}
+
+/// The path, or the first of its numbered siblings that is free.
+fn free_name(path: &Path) -> PathBuf {
+    let numbered = (1..).map(|number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    });
+    let mut names = std::iter::once(path.to_owned()).chain(numbered);
+    names.find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
+}

@@ -1,0 +1,79 @@
+//! PURE: whose turn it is: a chain's proof waits for the one before it.
+
+use crate::proof::{Kind, Proof, State};
+
+/// Whether a queued proof can be begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// Now.
+    Go,
+    /// Not yet, and why.
+    Wait(String),
+}
+
+/// Judges a queued proof by the one before it in its chain.
+#[must_use]
+pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
+    let Some(before) = before else { return Turn::Go };
+    let id = &before.id;
+    match before.state {
+        State::Queued | State::Running => {
+            Turn::Wait(format!("waits for {id} before it, which is {}", before.state.word()))
+        }
+        State::Failed => Turn::Wait(format!(
+            "its chain stopped at {id}, which failed: `retry` that one and the chain goes on"
+        )),
+        State::Proved | State::Verified => {
+            if proof.wish.kind == Kind::Proof && before.file.is_none() {
+                Turn::Wait(format!("needs the proof of {id} before it, which has none"))
+            } else {
+                Turn::Go
+            }
+        }
+        // Left out when a chain is looked through.
+        State::Cancelled => Turn::Go,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::{ProofFile, Subject, Wish};
+
+    fn proof(state: State, file: bool) -> Proof {
+        let subject = Subject { digest: "ab".into(), bytes: 1, blocks: Vec::new(), chain_id: 1 };
+        let (chain, deadline) = (Some("tip".to_owned()), None);
+        Proof {
+            number: 1,
+            id: "7-ab".into(),
+            subject,
+            wish: Wish { kind: Kind::Proof, chain, priority: 0, deadline, force: false },
+            state,
+            reason: None,
+            attempts: 0,
+            created: 0,
+            started: None,
+            ended: None,
+            not_before: None,
+            file: file.then(|| ProofFile { digest: "cd".into(), bytes: 1 }),
+            verdict: None,
+            prover: None,
+        }
+    }
+
+    #[test]
+    fn a_chain_goes_on_from_a_good_proof_only() {
+        let next = proof(State::Queued, false);
+        assert_eq!(turn(&next, None), Turn::Go);
+        for state in [State::Proved, State::Verified] {
+            assert_eq!(turn(&next, Some(&proof(state, true))), Turn::Go);
+            assert!(matches!(turn(&next, Some(&proof(state, false))), Turn::Wait(_)));
+        }
+        for state in [State::Queued, State::Running, State::Failed] {
+            let Turn::Wait(why) = turn(&next, Some(&proof(state, true))) else {
+                panic!("{state:?}")
+            };
+            assert!(why.contains("7-ab"), "{why}");
+        }
+    }
+}

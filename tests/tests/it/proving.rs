@@ -1,0 +1,6 @@
+//! `zero-leader` as a process: the proof service with stand-in provers on a real broker.
+
+mod chains;
+mod ending;
+mod service;
+mod submitting;

@@ -1,0 +1,1 @@
+//! Chains: each proof starts from the one before it.

@@ -1,0 +1,1 @@
+//! Ends that nobody wished for, and those that somebody did.
