@@ -180,6 +180,7 @@ impl Attempting<'_> {
             }
         };
         let last = activity.borrow().clone();
+        self.remember(&last, &mut queues).await;
         told.send_replace(Some(pace.saw(&last.leading, clock::now())));
         Remains { left, activity: last }
     }

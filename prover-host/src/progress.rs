@@ -230,7 +230,7 @@ mod tests {
             let blocks = blocks(20);
             let (mut published, mut answered) = (0, 0);
             let mut before: Option<Progress> = None;
-            let mut tell = |published, answered, before: Option<&Progress>| {
+            let tell = |published, answered, before: Option<&Progress>| {
                 let leading = leading(published, answered);
                 let known = Known {
                     generation: Generation::V07, blocks: &blocks, tasks: 10, leading: &leading,

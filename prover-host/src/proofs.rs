@@ -12,7 +12,7 @@ use crate::attempt::Patience;
 use crate::clock;
 use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
-use crate::proof::{Proof, State, Subject, Verdict, Wish};
+use crate::proof::{Proof, State, Subject, Wish};
 use crate::prover::Prover;
 use crate::store::Store;
 use crate::sweep::Sweeper;
@@ -259,9 +259,8 @@ impl Proofs {
                 "no verifier is configured; start zero-leader with --verifier".to_owned(),
             ));
         };
-        let state = if verdict == Verdict::Verified { State::Verified } else { State::Proved };
         let number = proof.number;
-        let judging = move |c: &mut _| ledger::judge(c, number, &verdict, state);
+        let judging = move |c: &mut _| ledger::judge(c, number, &verdict);
         self.ledger.with(judging).await?;
         self.change();
         self.find(id).await

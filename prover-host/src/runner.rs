@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempting, End};
 use crate::clock;
-use crate::ledger::{self, Attempt, Finished, LedgerError};
+use crate::ledger::{self, Attempt, Finished, LedgerError, Unswept};
 use crate::proof::{Kind, Proof, State, Verdict};
 use crate::proof_file::last_of;
 use crate::proofs::{Proofs, ended};
@@ -220,19 +220,17 @@ impl Proofs {
         let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id)).await else {
             return Ok(());
         };
-        let state = match &verdict {
-            Verdict::Verified => State::Verified,
+        match &verdict {
+            Verdict::Verified => tracing::info!(proof = proof.id, "verified"),
             Verdict::Unknown(words) => {
                 tracing::warn!(proof = proof.id, "the verdict is unknown: {words}");
-                State::Proved
             }
             Verdict::Refused(words) => {
                 tracing::error!(proof = proof.id, "the verifier refuses the proof: {words}");
-                State::Failed
             }
-        };
+        }
         let number = proof.number;
-        self.ledger.with(move |c| ledger::judge(c, number, &verdict, state)).await?;
+        self.ledger.with(move |c| ledger::judge(c, number, &verdict)).await?;
         self.change();
         Ok(())
     }
@@ -240,9 +238,11 @@ impl Proofs {
     /// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
     /// again.
     async fn sweep_all(&self) -> Result<(), LedgerError> {
-        for (proof, id, attempt) in self.ledger.with(|c| ledger::unswept(c)).await? {
+        let unswept = self.ledger.with(|c| ledger::unswept(c)).await?;
+        for Unswept { proof, id, attempt, good } in unswept {
             let backup = self.store.removed(&id, attempt.number);
-            let (tag, queues) = (&attempt.tag, &attempt.queues);
+            let tag = Some(attempt.tag.as_str()).filter(|_| !good);
+            let queues = &attempt.queues;
             match self.sweeper.sweep(&Leavings { tag, queues, backup: &backup }).await {
                 Ok(tasks) => {
                     if tasks > 0 {

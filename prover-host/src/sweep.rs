@@ -30,8 +30,8 @@ pub struct Sweeper {
 /// What an attempt may have left behind.
 #[derive(Debug, Clone)]
 pub struct Leavings<'a> {
-    /// What its tasks are tagged with.
-    pub tag: &'a str,
+    /// What its tasks are tagged with; nothing: it has left none.
+    pub tag: Option<&'a str>,
     /// Its result queues.
     pub queues: &'a [String],
     /// Where its tasks go.
@@ -49,13 +49,16 @@ impl Sweeper {
     pub async fn sweep(&self, leavings: &Leavings<'_>) -> Result<u64, String> {
         let _turn = self.turn.lock().await;
         let plan = plan(self.vhost.clone(), self.policy, leavings);
+        if plan.steps.is_empty() {
+            return Ok(0);
+        }
         // What an earlier try removed is in the earlier file.
         let backup = free_name(leavings.backup);
         let opening = Opening {
             made_by: concat!("zero-leader ", env!("CARGO_PKG_VERSION")).to_owned(),
             made_at: clock::rfc3339(clock::wall_ms()),
             vhost: self.vhost.to_string(),
-            reason: format!("nobody waits for the tasks of {} any more", leavings.tag),
+            reason: format!("nobody waits for {} any more", leavings.tag.unwrap_or("its results")),
         };
         let writer = BackupWriter::create(&backup, &opening).map_err(|error| chain(&error))?;
         let stop = AtomicBool::new(false);
@@ -83,9 +86,10 @@ fn plan(vhost: VhostName, policy: QueuePolicy, leavings: &Leavings<'_>) -> Plan 
     let mut plan = Plan::new(vhost);
     let known: BTreeSet<QueueName> =
         leavings.queues.iter().filter_map(|name| QueueName::new(name).ok()).collect();
-    let proofs = BTreeSet::from([leavings.tag.to_owned()]);
+    let proofs = leavings.tag.map(ToOwned::to_owned).into_iter().collect();
     let filter = TaskFilter { result_queues: known.clone(), proofs, ..TaskFilter::default() };
-    for name in task_queue_names().filter_map(|name| QueueName::new(name).ok()) {
+    let tasks = task_queue_names().filter(|_| leavings.tag.is_some());
+    for name in tasks.filter_map(|name| QueueName::new(name).ok()) {
         let (role, reading) = (QueueRole::Task(Pool::All), Reading::default());
         let mut queue = Queue::classic(name, role, reading);
         if policy == QueuePolicy::Quorum {

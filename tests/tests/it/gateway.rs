@@ -7,7 +7,7 @@ mod policies;
 mod relaying;
 mod renewing;
 mod repair;
-mod tags;
+pub(crate) mod tags;
 
 use amqp_admin::{Endpoint, VhostName};
 use amqp_gateway::{Activity, Config, Gateway, QueuePolicy};

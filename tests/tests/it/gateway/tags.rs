@@ -15,7 +15,7 @@ pub(super) const TASK: &[u8] = b"\x05AbCdE\x01\x00\x02\x00\x00\x01\x03abc\x00";
 /// The result of a simulation.
 pub(super) const DONE: &[u8] = b"\x00\x01\x00\x00\x00";
 
-pub(super) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
+pub(crate) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
     let value = properties.headers().as_ref()?.inner().get(name)?;
     let AMQPValue::LongString(text) = value else { panic!("{value:?}") };
     Some(text.to_string())

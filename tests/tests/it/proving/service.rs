@@ -10,7 +10,8 @@ use serde_json::Value;
 use tests::harness::{self, Vhost};
 use tests::poll;
 
-use crate::stand_in::{Generation, LIMIT, Program};
+use crate::host::Host;
+use crate::stand_in::{Generation, LIMIT};
 
 /// An answer of the service.
 pub(crate) struct Answer {
@@ -49,13 +50,20 @@ impl Setting<'_> {
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let binary = harness::binary("zero-leader").expect("`cargo xtask test` builds zero-leader");
         let program = |name: &str| self.generation.path(name).display().to_string();
+        let stock = [
+            ("--listen", "127.0.0.1:0".to_owned()),
+            ("--leader", program("leader")),
+            ("--verifier", program("verifier")),
+            ("--min-free-mib", "1".to_owned()),
+            ("--retry-pause", "100ms".to_owned()),
+            ("--queue-policy", "durable".to_owned()),
+            ("--data-dir", self.home.join("data").display().to_string()),
+        ];
         let mut command = Command::new(binary);
+        for (option, value) in stock.iter().filter(|(option, _)| !options.contains(option)) {
+            command.args([option, value.as_str()]);
+        }
         command
-            .args(["--listen", "127.0.0.1:0", "--leader", &program("leader")])
-            .args(["--verifier", &program("verifier"), "--min-free-mib", "1"])
-            .args(["--retry-pause", "100ms"])
-            .arg("--data-dir")
-            .arg(self.home.join("data"))
             .args(options)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -83,9 +91,15 @@ impl Setting<'_> {
         service
     }
 
-    /// Two workers that take so long for a transaction.
-    pub(crate) fn workers(&self, ms_per_txn: &str) -> [Program; 2] {
-        self.generation.two_workers(ms_per_txn, &[], self.vhost, self.home)
+    /// Two workers behind `zero-worker` that take so long for a transaction.
+    pub(crate) fn workers(&self, ms_per_txn: &str, args: &[&str]) -> [Host; 2] {
+        let worker = self.generation.path("worker").display().to_string();
+        let own = [worker.as_str(), "--runtime=amqp", "--stand-in-ms-per-txn", ms_per_txn];
+        let command = [&own, args].concat();
+        let options = ["--queue-policy", "durable", "--restart-pause", "100ms"];
+        let uri = self.vhost.amqp_uri();
+        ["one", "two"]
+            .map(|name| Host::start(&format!("worker-{name}"), &uri, &options, &command, self.home))
     }
 }
 
@@ -93,10 +107,6 @@ impl Service {
     /// What it and its leaders have said.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    pub(crate) fn address(&self) -> &str {
-        &self.address
     }
 
     /// Asks it.
@@ -143,6 +153,23 @@ impl Service {
             let told = self.proof(id).await;
             let is_so = told["state"].as_str().is_some_and(|state| states.contains(&state));
             if is_so { Ok(told) } else { Err(format!("{told:#}\n{}", self.log())) }
+        });
+        looked.await.unwrap()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Until the leader of a proof runs and has given out tasks: its process number.
+    pub(crate) async fn runs(&self, id: &str) -> i32 {
+        let what = format!("the leader of {id} to give out tasks");
+        let looked = poll::until(&what, LIMIT, async || {
+            let told = self.proof(id).await;
+            let published = told["progress"]["published"].as_u64().unwrap_or_default();
+            let leader = self.leaders().first().copied().filter(|_| published > 0);
+            leader.ok_or_else(|| format!("{told:#}\n{}", self.log()))
         });
         looked.await.unwrap()
     }

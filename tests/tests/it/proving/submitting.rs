@@ -15,7 +15,7 @@ async fn a_proof_is_made(generation: &Generation) {
     let id = entered["id"].as_str().unwrap();
     assert!(id.starts_with("6-"), "{entered}");
     assert_eq!(entered["transactions"], 12);
-    let _workers = setting.workers("20");
+    let _workers = setting.workers("20", &[]);
     let proof = service.becomes(id, &["verified", "failed"]).await;
     assert_eq!(proof["state"], "verified", "{proof:#}\n{}", service.log());
     assert_eq!(proof["attempts"], 1);

@@ -1,0 +1,140 @@
+//! What becomes of proofs and their attempts.
+
+use rusqlite::{Connection, params};
+
+use super::rows::text_of;
+use super::{Attempt, Finished, LedgerError};
+use crate::proof::{Proof, State, Verdict};
+
+/// A leader is about to be started: the attempt, counted.
+pub fn begin(connection: &mut Connection, proof: &Proof, now: i64) -> Result<Attempt, LedgerError> {
+    let change = connection.transaction()?;
+    let number = proof.attempts + 1;
+    let tag = proof.tag(number);
+    change.execute(
+        "UPDATE proofs SET state = 'running', attempts = ?2, started = coalesce(started, ?3), reason = NULL, not_before = NULL
+         WHERE number = ?1",
+        params![proof.number, number, now],
+    )?;
+    change.execute(
+        "INSERT INTO attempts (proof, number, tag, started) VALUES (?1, ?2, ?3, ?4)",
+        params![proof.number, number, tag, now],
+    )?;
+    change.commit()?;
+    Ok(Attempt { number, tag, queues: Vec::new() })
+}
+
+/// Result queues that an attempt has made: what is left of it if we are killed.
+pub fn remember_queues(
+    connection: &Connection,
+    proof: i64,
+    attempt: u32,
+    queues: &[String],
+) -> Result<(), LedgerError> {
+    let sql = "UPDATE attempts SET queues = ?3 WHERE proof = ?1 AND number = ?2";
+    connection.execute(sql, params![proof, attempt, text_of(&queues)?])?;
+    Ok(())
+}
+
+/// An attempt has come to its end.
+pub fn finish(
+    connection: &mut Connection,
+    proof: i64,
+    attempt: Option<u32>,
+    finished: &Finished,
+    now: i64,
+) -> Result<(), LedgerError> {
+    let change = connection.transaction()?;
+    let ended = finished.state.is_final().then_some(now);
+    let file = finished.file.as_ref().map(text_of).transpose()?;
+    let verdict = finished.verdict.as_ref().map(text_of).transpose()?;
+    change.execute(
+        "UPDATE proofs SET state = ?2, reason = ?3, ended = ?4, file = ?5, verdict = ?6, not_before = ?7 WHERE number = ?1",
+        params![proof, finished.state.word(), finished.reason, ended, file, verdict, finished.not_before],
+    )?;
+    if let Some(attempt) = attempt {
+        change.execute(
+            "UPDATE attempts SET ended = ?3, outcome = ?4 WHERE proof = ?1 AND number = ?2",
+            params![
+                proof,
+                attempt,
+                now,
+                finished.reason.as_deref().unwrap_or(finished.state.word())
+            ],
+        )?;
+    }
+    change.commit()?;
+    Ok(())
+}
+
+/// Puts a finished proof back into the queue. Its attempts go on being counted.
+pub fn requeue(connection: &Connection, proof: i64) -> Result<(), LedgerError> {
+    connection.execute(
+        "UPDATE proofs SET state = 'queued', reason = NULL, ended = NULL, not_before = NULL, file = NULL, verdict = NULL
+         WHERE number = ?1",
+        [proof],
+    )?;
+    Ok(())
+}
+
+/// Notes what the verifier said, and what follows from it.
+pub fn judge(connection: &Connection, proof: i64, verdict: &Verdict) -> Result<(), LedgerError> {
+    let (state, reason) = match verdict {
+        Verdict::Verified => (State::Verified, None),
+        Verdict::Unknown(words) => (State::Proved, Some(format!("not verified: {words}"))),
+        Verdict::Refused(words) => {
+            (State::Failed, Some(format!("the verifier refuses the proof: {words}")))
+        }
+    };
+    let sql = "UPDATE proofs SET verdict = ?2, state = ?3, reason = ?4 WHERE number = ?1";
+    connection.execute(sql, params![proof, text_of(verdict)?, state.word(), reason])?;
+    Ok(())
+}
+
+/// What the leader of a proof calls itself.
+pub fn name_prover(connection: &Connection, proof: i64, prover: &str) -> Result<(), LedgerError> {
+    connection
+        .execute("UPDATE proofs SET prover = ?2 WHERE number = ?1", params![proof, prover])?;
+    Ok(())
+}
+
+/// Nothing of an attempt is left in the broker.
+pub fn swept(connection: &Connection, proof: i64, attempt: u32) -> Result<(), LedgerError> {
+    let sql = "UPDATE attempts SET swept = 1 WHERE proof = ?1 AND number = ?2";
+    connection.execute(sql, params![proof, attempt])?;
+    Ok(())
+}
+
+/// Ends attempts that have no end: of a service that was killed. Their proofs wait again.
+pub fn recover(connection: &mut Connection, now: i64) -> Result<usize, LedgerError> {
+    let change = connection.transaction()?;
+    change.execute(
+        "UPDATE attempts SET ended = ?1, outcome = 'the service ended' WHERE ended IS NULL",
+        [now],
+    )?;
+    let recovered = change.execute(
+        "UPDATE proofs SET state = 'queued', reason = 'the service ended while it was proved'
+         WHERE state = 'running'",
+        [],
+    )?;
+    change.commit()?;
+    Ok(recovered)
+}
+
+/// Tells why a queued proof still waits.
+pub fn explain(connection: &Connection, proof: i64, reason: &str) -> Result<(), LedgerError> {
+    let sql =
+        "UPDATE proofs SET reason = ?2 WHERE number = ?1 AND state = 'queued' AND reason IS NOT ?2";
+    connection.execute(sql, params![proof, reason])?;
+    Ok(())
+}
+
+/// Removes a row; whether another proof has the same witness.
+pub fn remove(connection: &mut Connection, proof: &Proof) -> Result<bool, LedgerError> {
+    let change = connection.transaction()?;
+    change.execute("DELETE FROM proofs WHERE number = ?1", [proof.number])?;
+    let others = "SELECT EXISTS (SELECT 1 FROM proofs WHERE digest = ?1)";
+    let shared = change.query_row(others, [&proof.subject.digest], |row| row.get(0))?;
+    change.commit()?;
+    Ok(shared)
+}

@@ -1,0 +1,85 @@
+//! A new proof: once for each witness, and where it belongs in its chain.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::rows::{COLUMNS, proof_of, text_of};
+use super::{Entered, LedgerError, by_id, last_of_chain, whole};
+use crate::proof::{Kind, Subject, Wish};
+
+/// Enters a proof, unless its witness has one. A chain's next must follow its last, block by block.
+pub fn enter(
+    connection: &mut Connection,
+    subject: &Subject,
+    wish: &Wish,
+    now: i64,
+) -> Result<Entered, LedgerError> {
+    let change = connection.transaction()?;
+    let of_witness = "SELECT count(*) FROM proofs WHERE digest = ?1";
+    let copies: i64 = change.query_row(of_witness, [&subject.digest], |row| row.get(0))?;
+    if !wish.force {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM proofs WHERE digest = ?1 AND kind = ?2 AND chain IS ?3 AND state NOT IN ('cancelled') ORDER BY number DESC LIMIT 1"
+        );
+        let args = params![subject.digest, wish.kind.word(), wish.chain];
+        if let Some(there) = change.query_row(&sql, args, proof_of).optional()? {
+            return Ok(Entered::There(Box::new(there)));
+        }
+    }
+    if let Some(chain) = &wish.chain
+        && let Some(fault) = breaks(&change, chain, (subject, wish.kind))?
+    {
+        return Ok(Entered::Refused(fault));
+    }
+    let id = subject.name(copies.unsigned_abs());
+    change.execute(
+        "INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id,
+            kind, chain, priority, deadline_ms, state, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13)",
+        params![
+            id,
+            subject.digest,
+            whole(subject.bytes),
+            text_of(&subject.blocks)?,
+            whole(subject.first()),
+            whole(subject.last()),
+            whole(subject.transactions()),
+            whole(subject.chain_id),
+            wish.kind.word(),
+            wish.chain,
+            wish.priority,
+            wish.deadline.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
+            now,
+        ],
+    )?;
+    let entered = by_id(&change, &id)?;
+    change.commit()?;
+    let entered = entered.ok_or_else(|| LedgerError::Unreadable(format!("`{id}` is not there")))?;
+    Ok(Entered::New(Box::new(entered)))
+}
+
+/// Why these blocks cannot be the next of a chain.
+fn breaks(
+    connection: &Connection,
+    chain: &str,
+    (subject, kind): (&Subject, Kind),
+) -> Result<Option<String>, LedgerError> {
+    let Some(last) = last_of_chain(connection, chain, i64::MAX)? else { return Ok(None) };
+    let (before, first) = (last.subject.last(), subject.first());
+    if before.checked_add(1) != Some(first) {
+        let wanted = before.saturating_add(1);
+        return Ok(Some(format!(
+            "chain `{chain}` ends with block {before} (proof {}), so its next witness begins with {wanted}, and this one with {first}",
+            last.id
+        )));
+    }
+    let (known, new) = (last.subject.chain_id, subject.chain_id);
+    if known != new {
+        let fault = format!("chain `{chain}` is of chain id {known}, and this witness of {new}");
+        return Ok(Some(fault));
+    }
+    let (known, new) = (last.wish.kind, kind);
+    Ok((known != new).then(|| {
+        let (known, new) = (known.word(), new.word());
+        format!("chain `{chain}` is of kind {known}, and a {new} cannot continue it")
+    }))
+}
