@@ -73,8 +73,8 @@ async fn of_five_proofs_one_is_called_off_and_only_what_is_its_goes() {
     let expected: BTreeMap<_, _> =
         before.clone().into_iter().filter(|(proof, _)| *proof != ids[2]).collect();
     assert_eq!(after, expected, "{}", service.log());
-    // One result queue for each of its tasks: v0.7 makes one for each segment.
-    assert_eq!(queues(&vhost).len(), waiting - before[&ids[2]]);
+    // A result queue for each segment, and one for the fold over them.
+    assert_eq!(queues(&vhost).len(), waiting - before[&ids[2]] - 1);
     let backup = home.path().join(format!("data/removed/{}.1.backup", ids[2]));
     assert!(backup.is_file(), "{}", service.log());
     let _workers = setting.workers("2", &[]);
