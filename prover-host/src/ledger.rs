@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use thiserror::Error;
 
+use crate::progress::Progress;
 use crate::proof::{Proof, ProofFile, State, Verdict};
 
 pub use asking::{by_id, census, history, last_of_chain, list, outdated, queued, unswept};
@@ -50,7 +51,8 @@ CREATE TABLE proofs (
     not_before INTEGER,
     file TEXT,
     verdict TEXT,
-    prover TEXT
+    prover TEXT,
+    progress TEXT
 ) STRICT;
 CREATE INDEX proofs_by_digest ON proofs (digest);
 CREATE INDEX proofs_by_state ON proofs (state, priority DESC, number);
@@ -89,7 +91,7 @@ pub enum LedgerError {
 }
 
 /// How an attempt came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
     /// Where the proof stands now.
     pub state: State,
@@ -101,6 +103,8 @@ pub struct Finished {
     pub verdict: Option<Verdict>,
     /// Not tried again before.
     pub not_before: Option<i64>,
+    /// How far it had come.
+    pub progress: Option<Progress>,
 }
 
 /// An attempt that has begun.
@@ -143,7 +147,7 @@ pub struct Query<'a> {
 }
 
 /// What became of a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Entered {
     /// A new proof.
     New(Box<Proof>),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amqp_admin::paladin::Operation;
 use amqp_gateway::Leading;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::generation::Generation;
 use crate::proof::BlockOf;
@@ -24,7 +24,7 @@ pub struct Known<'a> {
 }
 
 /// How far a proof has come.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// Tasks that were given out.
@@ -48,7 +48,7 @@ pub struct Progress {
 }
 
 /// Tasks of one operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfOperation {
     /// What is to be done.
@@ -60,7 +60,7 @@ pub struct OfOperation {
 }
 
 /// When a proof will be done, in seconds from now.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Eta {
     /// Most likely.
@@ -74,7 +74,7 @@ pub struct Eta {
 }
 
 /// What an ETA is told from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The answers so far.

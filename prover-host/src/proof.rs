@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::progress::Progress;
+
 /// What a run is to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -181,7 +183,7 @@ pub struct ProofFile {
 }
 
 /// A row of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
     /// Its place among all: later ones have higher numbers.
     pub number: i64,
@@ -211,6 +213,8 @@ pub struct Proof {
     pub verdict: Option<Verdict>,
     /// What the leader calls itself.
     pub prover: Option<String>,
+    /// How far its last ended attempt had come.
+    pub progress: Option<Progress>,
 }
 
 impl Proof {

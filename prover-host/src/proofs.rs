@@ -165,7 +165,8 @@ impl Proofs {
 
     /// A row with what is known besides.
     pub async fn tell(&self, proof: Proof) -> Result<Told, Refusal> {
-        let progress = self.progress(proof.number).and_then(|live| live.borrow().clone());
+        let live = self.progress(proof.number).and_then(|live| live.borrow().clone());
+        let progress = live.or_else(|| proof.progress.clone());
         let chain = proof.wish.chain.clone().filter(|_| proof.state == State::Queued);
         let mut waits = None;
         if let Some(chain) = chain {
@@ -318,5 +319,6 @@ impl Proofs {
 
 /// An end without a proof.
 pub(crate) fn ended(state: State, reason: Option<String>) -> ledger::Finished {
-    ledger::Finished { state, reason, file: None, verdict: None, not_before: None }
+    let (file, verdict, not_before, progress) = (None, None, None, None);
+    ledger::Finished { state, reason, file, verdict, not_before, progress }
 }

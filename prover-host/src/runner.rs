@@ -142,9 +142,10 @@ impl Proofs {
                 })
             }
         };
-        let finished = self.conclusion(proof, attempt, end);
+        let progress = told.borrow().clone();
+        let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
         let verify = finished.file.is_some() && self.prover.verifier.is_some();
-        say(proof, attempt, &finished, &told);
+        say(proof, attempt, &finished);
         self.conclude(proof.number, Some(number), finished).await?;
         if verify {
             self.judged(proof).await?;
@@ -320,17 +321,12 @@ fn about(
 }
 
 /// One line for the end of an attempt, as operators know it from their scripts.
-fn say(
-    proof: &Proof,
-    attempt: &Attempt,
-    finished: &Finished,
-    told: &watch::Sender<Option<crate::progress::Progress>>,
-) {
-    let progress = told.borrow();
-    let time_spent = progress.as_ref().map_or(0.0, |progress| progress.elapsed_seconds);
+fn say(proof: &Proof, attempt: &Attempt, finished: &Finished) {
+    let progress = finished.progress.as_ref();
+    let time_spent = progress.map_or(0.0, |progress| progress.elapsed_seconds);
     let total_txs = proof.subject.transactions();
     let proved = if finished.state.is_good() { Some(total_txs) } else { None };
-    let txs_proved = proved.or(progress.as_ref().and_then(|it| it.transactions_proved));
+    let txs_proved = proved.or(progress.and_then(|it| it.transactions_proved));
     let reason = finished.reason.as_deref().unwrap_or_default();
     tracing::info!(
         proof = proof.id,

@@ -58,6 +58,7 @@ mod tests {
             file: file.then(|| ProofFile { digest: "cd".into(), bytes: 1 }),
             verdict: None,
             prover: None,
+            progress: None,
         }
     }
 

@@ -2,5 +2,6 @@
 
 mod chains;
 mod ending;
+mod progress;
 mod service;
 mod submitting;
