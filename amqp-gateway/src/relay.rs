@@ -171,12 +171,11 @@ impl Relay {
     /// Waits for one thing to happen and does what follows from it.
     async fn step(&mut self, desk: &mut Desk, ticks: &mut tokio::time::Interval) -> Option<End> {
         let to_broker = self.pieces.is_empty() && self.broker.outlet.waiting() < HIGH_WATER;
-        let to_child = self.child.outlet.waiting() < HIGH_WATER;
-        let there = self.orphaned.is_none();
+        let (there, listens) = (self.orphaned.is_none(), self.listens_to_broker());
         let (child, broker) = (&mut self.child, &mut self.broker);
         tokio::select! {
             read = child.inlet.fill(), if there && to_broker => self.child_came(&read),
-            read = broker.inlet.fill(), if to_child || !there => self.broker_came(read),
+            read = broker.inlet.fill(), if listens => self.broker_came(read),
             wrote = child.outlet.write_some(), if there && child.outlet.is_busy() => {
                 self.pulses.0.spoke = Instant::now();
                 wrote.err().and_then(|_| self.child_left())
@@ -188,6 +187,11 @@ impl Relay {
             _ = ticks.tick() => self.ticked(),
             Some(order) = desk.orders.recv() => self.ordered(order),
         }
+    }
+
+    /// Not while a child that does not read has enough to read.
+    fn listens_to_broker(&self) -> bool {
+        self.child.outlet.waiting() < HIGH_WATER || self.orphaned.is_some()
     }
 
     fn child_came(&mut self, read: &io::Result<usize>) -> Option<End> {
@@ -305,6 +309,10 @@ impl Relay {
         }
         if self.pulses.1.wants_beat() && !self.broker.outlet.is_busy() {
             self.broker.outlet.push(Frame::heartbeat().into_bytes());
+        }
+        if !self.listens_to_broker() {
+            // It is not silent: it is not heard.
+            self.pulses.1.heard = Instant::now();
         }
         let silent = self.pulses.1.is_silent();
         silent.then(|| End::Broker(Trouble::Silent(self.pulses.1.interval * 2)))

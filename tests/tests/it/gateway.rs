@@ -2,12 +2,14 @@
 
 mod aborts;
 mod draining;
+mod links;
 mod opening;
 mod policies;
 mod relaying;
 mod renewing;
 mod repair;
 mod tags;
+mod trouble;
 
 use amqp_admin::{Endpoint, VhostName};
 use amqp_gateway::{Activity, Config, Gateway, QueuePolicy};
