@@ -149,6 +149,10 @@ impl Relay {
     async fn relay(&mut self, desk: &mut Desk) -> End {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Who did not wait for the last word of welcome has been read already.
+        if let Some(end) = self.child_spoke().or_else(|| self.broker_spoke()) {
+            return end;
+        }
         loop {
             if let Err(error) = self.refill() {
                 return End::Broker(error.into());
@@ -199,12 +203,19 @@ impl Relay {
             return self.child_left();
         }
         self.pulses.0.heard = Instant::now();
+        self.child_spoke()
+    }
+
+    fn child_spoke(&mut self) -> Option<End> {
         loop {
             let frame = match self.child.inlet.reader.frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return None,
                 Err(refusal) => return Some(End::Nonsense(refusal.into())),
             };
+            if frame.channel() >= self.dialler.tuned().own_channel {
+                return Some(End::Nonsense(Trouble::WrongChannel(frame.channel())));
+            }
             let closed = is_close_ok(&frame);
             if frame != Frame::heartbeat() && !self.drained {
                 self.session.child_sent(frame, Instant::now().into_std());
@@ -221,6 +232,10 @@ impl Relay {
             Ok(_) => self.pulses.1.heard = Instant::now(),
             Err(error) => return Some(End::Broker(error.into())),
         }
+        self.broker_spoke()
+    }
+
+    fn broker_spoke(&mut self) -> Option<End> {
         loop {
             let frame = match self.broker.inlet.reader.frame() {
                 Ok(Some(frame)) => frame,

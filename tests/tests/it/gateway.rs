@@ -5,9 +5,11 @@ mod draining;
 mod links;
 mod opening;
 mod policies;
+mod raw;
 mod relaying;
 mod renewing;
 mod repair;
+mod sizes;
 mod tags;
 mod trouble;
 

@@ -190,7 +190,7 @@ impl Round {
 
 /// Whether the cut was survived; else it was stated what is the matter.
 async fn survived(who: Who, link: Link, cut: &Cut) -> bool {
-    let case = format!("{who:?} {link:?} {cut:?}");
+    let case = format!("{who:?} {link:?}, {:?} after {} in {}", cut.way, cut.after, cut.amid);
     let vhost = harness::vhost("cut_round").unwrap();
     let mut round = Round::begin(vhost, Some((who, link, cut))).await;
     let outcome = round.outcome().await;
