@@ -1,6 +1,7 @@
 //! The gateway between real clients and a real broker.
 
 mod aborts;
+mod crashes;
 mod draining;
 mod links;
 mod opening;
@@ -11,6 +12,7 @@ mod renewing;
 mod repair;
 mod sizes;
 mod tags;
+mod tls;
 mod trouble;
 
 use amqp_admin::{Endpoint, VhostName};

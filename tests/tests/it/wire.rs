@@ -89,6 +89,11 @@ impl Wire {
         url.to_string()
     }
 
+    /// Where it begins.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Every connection over it is lost.
     pub(crate) fn cut(&self) {
         self.shared.cut();

@@ -49,6 +49,11 @@ impl Raw {
         self.stream.write_all(&frame.into_bytes()).await.unwrap();
     }
 
+    /// Bytes that may be no frame.
+    pub(super) async fn writes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
     /// The next frame; `None`: the other side has gone.
     pub(super) async fn hears(&mut self) -> Option<Frame> {
         loop {
