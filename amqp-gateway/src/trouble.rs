@@ -74,13 +74,23 @@ impl Trouble {
             }
             Self::Refused(_) => Some("check that this is its AMQP port, `amqps://` if it is TLS"),
             Self::Silent(_) => Some("check that nothing on the way stops connections"),
-            _ => None,
+            Self::Io(_)
+            | Self::Ended
+            | Self::Unexpected(..)
+            | Self::Unreadable
+            | Self::Closed { .. }
+            | Self::ServerName
+            | Self::NotRenewed(..)
+            | Self::Less
+            | Self::OneChannel
+            | Self::WrongChannel(_)
+            | Self::NoBroker(_) => None,
         }
     }
 }
 
 fn is_of_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn told(tried: &[(Endpoint, Trouble)]) -> String {

@@ -142,12 +142,12 @@ impl Host {
     }
 
     /// Until so many bytes have come from `child` or `broker`.
-    pub(crate) async fn tells_of_bytes_from(&self, side: &str, bytes: u64) {
+    pub(crate) async fn tells_of_bytes_from(&self, side: &str, bytes: u32) {
         let name = format!("zero_worker_bytes_total{{from=\"{side}\"}} ");
         let looked = poll::until(&name, LIMIT, async || {
             let (_, told) = self.get("/metrics").map_err(|error| error.to_string())?;
             let read = told.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
-            if read.is_some_and(|read| read >= bytes as f64) { Ok(()) } else { Err(told) }
+            if read.is_some_and(|read| read >= f64::from(bytes)) { Ok(()) } else { Err(told) }
         });
         looked.await.unwrap();
     }

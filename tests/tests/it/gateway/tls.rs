@@ -153,7 +153,7 @@ async fn publishes_much(child: &Amqp) {
             break;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The last word of TLS has to be written too, and nobody takes it.

@@ -68,7 +68,7 @@ async fn goes_on(uri: &str, queue: &str) {
     amqp.paladin_queue(queue).await.unwrap();
     let mut consumer = consumer(&amqp, queue).await;
     for _ in 0..20 {
-        publish(&amqp, queue, &[7; 100_000], &[]).await;
+        publish(&amqp, queue, &[7; 10_000], &[]).await;
         let got = consumer.next().await.unwrap().unwrap();
         got.ack(BasicAckOptions::default()).await.unwrap();
     }
@@ -93,7 +93,7 @@ async fn a_child_that_never_reads_costs_little_and_holds_up_neither_others_nor_t
     open.host.measures("zero_worker_deliveries_total 1.0").await;
     // The answer never comes.
     let _ = timeout(Duration::from_millis(1), consumer(&child, "results")).await;
-    open.host.tells_of_bytes_from("broker", MESSAGE as u64).await;
+    open.host.tells_of_bytes_from("broker", 1 << 20).await;
     goes_on(&open.uri, "another").await;
     open.host.signal(Signal::TERM);
     open.host.says("--drain-timeout is over").await;
