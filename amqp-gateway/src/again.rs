@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
 use crate::dial::Address;
@@ -58,8 +58,6 @@ impl Dialler {
 
     async fn connect(&self) -> Result<Link, Trouble> {
         let broker = handshake::log_in(&self.addresses, &self.introduction, &self.config).await?;
-        let limit = self.config.connect_timeout;
-        let entering = handshake::enter_again(broker, &self.tuned, &self.config.vhost);
-        timeout(limit, entering).await.map_err(|_| Trouble::Silent(limit))?
+        handshake::enter_again(broker, &self.tuned, &self.config).await
     }
 }

@@ -182,9 +182,7 @@ async fn open(child: &mut Link, shared: &Shared) -> Result<(Link, Introduction, 
         Ok::<_, Trouble>(tuned)
     };
     let tuned = timeout(GREETING, agree).await.map_err(silent)??;
-    let broker = handshake::enter(broker, &tuned, &config.vhost);
-    let limit = config.connect_timeout;
-    let broker = timeout(limit, broker).await.map_err(|_| Trouble::Silent(limit))??;
+    let broker = handshake::enter(broker, &tuned, config).await?;
     handshake::welcome(child).await?;
     Ok((broker, introduction, tuned))
 }

@@ -53,8 +53,9 @@ pub(crate) struct Introduction {
 
 /// A broker that has let us in, and asks how to go on.
 pub(crate) struct LoggedIn {
-    pub(crate) link: Link,
+    link: Link,
     tune: connection::Tune,
+    endpoint: Endpoint,
 }
 
 /// Greets a child and hears what it is.
@@ -110,7 +111,7 @@ async fn log_in_at(address: &Address, child: &Introduction) -> Result<LoggedIn, 
     link.say(&start_ok(&address.endpoint, child)).await?;
     let method = link.method().await?;
     if let Method::Connection(connection::AMQPMethod::Tune(tune)) = method {
-        Ok(LoggedIn { link, tune })
+        Ok(LoggedIn { link, tune, endpoint: address.endpoint.clone() })
     } else {
         Err(unexpected(&method))
     }
@@ -124,9 +125,12 @@ pub(crate) async fn tune(
 ) -> Result<Tuned, Trouble> {
     let proposed = &broker.tune;
     let channels = if proposed.channel_max == 0 { u16::MAX } else { proposed.channel_max };
+    if channels < 2 {
+        return Err(Trouble::OneChannel);
+    }
     let ours = u16::try_from(config.heartbeat.as_millis().div_ceil(1000)).unwrap_or(u16::MAX);
     let offered = connection::Tune {
-        channel_max: channels.saturating_sub(1).max(1),
+        channel_max: channels - 1,
         frame_max: proposed.frame_max,
         heartbeat: ours,
     };
@@ -153,13 +157,20 @@ pub(crate) async fn hear_open(child: &mut Link) -> Result<(), Trouble> {
     }
 }
 
-/// Enters the vhost.
+/// Enters the vhost. Whatever goes wrong is told with the broker's address.
 pub(crate) async fn enter(
     broker: LoggedIn,
     tuned: &Tuned,
-    vhost: &VhostName,
+    config: &Config,
 ) -> Result<Link, Trouble> {
-    let mut link = broker.link;
+    let limit = config.connect_timeout;
+    let LoggedIn { link, tune: _, endpoint } = broker;
+    let entered = timeout(limit, open(link, tuned, &config.vhost)).await;
+    let entered = entered.unwrap_or(Err(Trouble::Silent(limit)));
+    entered.map_err(|trouble| Trouble::NoBroker(vec![(endpoint, trouble)]))
+}
+
+async fn open(mut link: Link, tuned: &Tuned, vhost: &VhostName) -> Result<Link, Trouble> {
     let agreed = connection::TuneOk {
         channel_max: tuned.own_channel,
         frame_max: tuned.frame_max,
@@ -181,15 +192,15 @@ pub(crate) async fn enter(
 pub(crate) async fn enter_again(
     broker: LoggedIn,
     tuned: &Tuned,
-    vhost: &VhostName,
+    config: &Config,
 ) -> Result<Link, Trouble> {
     let proposed = &broker.tune;
     let fits = least(proposed.frame_max, tuned.frame_max) == tuned.frame_max
         && least(proposed.channel_max, tuned.own_channel) == tuned.own_channel;
     if !fits {
-        return Err(Trouble::Less);
+        return Err(Trouble::NoBroker(vec![(broker.endpoint, Trouble::Less)]));
     }
-    enter(broker, tuned, vhost).await
+    enter(broker, tuned, config).await
 }
 
 /// Tells the child that it is in.

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::time::timeout;
 
 use crate::frame::{Frame, Reader};
 use crate::trouble::Trouble;
@@ -12,6 +14,9 @@ use crate::wire::{self, Method};
 
 /// Pieces given to the system in one call.
 const PIECES: usize = 64;
+
+/// TLS has a last word, and one who does not read any more does not take it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A connection, plain or TLS.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -130,7 +135,7 @@ impl Outlet {
     /// Ends our half of the connection.
     pub(crate) async fn shut(&mut self) {
         // The other side may be gone already, which is as good.
-        let _ = self.socket.shutdown().await;
+        let _ = timeout(LAST_WORD, self.socket.shutdown()).await;
     }
 
     fn advance(&mut self, mut written: usize) {

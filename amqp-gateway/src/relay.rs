@@ -149,6 +149,10 @@ impl Relay {
     async fn relay(&mut self, desk: &mut Desk) -> End {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Who did not wait for the last word of welcome has been read already.
+        if let Some(end) = self.child_spoke().or_else(|| self.broker_spoke()) {
+            return end;
+        }
         loop {
             if let Err(error) = self.refill() {
                 return End::Broker(error.into());
@@ -171,12 +175,11 @@ impl Relay {
     /// Waits for one thing to happen and does what follows from it.
     async fn step(&mut self, desk: &mut Desk, ticks: &mut tokio::time::Interval) -> Option<End> {
         let to_broker = self.pieces.is_empty() && self.broker.outlet.waiting() < HIGH_WATER;
-        let to_child = self.child.outlet.waiting() < HIGH_WATER;
-        let there = self.orphaned.is_none();
+        let (there, listens) = (self.orphaned.is_none(), self.listens_to_broker());
         let (child, broker) = (&mut self.child, &mut self.broker);
         tokio::select! {
             read = child.inlet.fill(), if there && to_broker => self.child_came(&read),
-            read = broker.inlet.fill(), if to_child || !there => self.broker_came(read),
+            read = broker.inlet.fill(), if listens => self.broker_came(read),
             wrote = child.outlet.write_some(), if there && child.outlet.is_busy() => {
                 self.pulses.0.spoke = Instant::now();
                 wrote.err().and_then(|_| self.child_left())
@@ -190,17 +193,29 @@ impl Relay {
         }
     }
 
+    /// Not while a child that does not read has enough to read.
+    fn listens_to_broker(&self) -> bool {
+        self.child.outlet.waiting() < HIGH_WATER || self.orphaned.is_some()
+    }
+
     fn child_came(&mut self, read: &io::Result<usize>) -> Option<End> {
         if !matches!(read, Ok(1..)) {
             return self.child_left();
         }
         self.pulses.0.heard = Instant::now();
+        self.child_spoke()
+    }
+
+    fn child_spoke(&mut self) -> Option<End> {
         loop {
             let frame = match self.child.inlet.reader.frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return None,
                 Err(refusal) => return Some(End::Nonsense(refusal.into())),
             };
+            if frame.channel() >= self.dialler.tuned().own_channel {
+                return Some(End::Nonsense(Trouble::WrongChannel(frame.channel())));
+            }
             let closed = is_close_ok(&frame);
             if frame != Frame::heartbeat() && !self.drained {
                 self.session.child_sent(frame, Instant::now().into_std());
@@ -217,6 +232,10 @@ impl Relay {
             Ok(_) => self.pulses.1.heard = Instant::now(),
             Err(error) => return Some(End::Broker(error.into())),
         }
+        self.broker_spoke()
+    }
+
+    fn broker_spoke(&mut self) -> Option<End> {
         loop {
             let frame = match self.broker.inlet.reader.frame() {
                 Ok(Some(frame)) => frame,
@@ -305,6 +324,10 @@ impl Relay {
         }
         if self.pulses.1.wants_beat() && !self.broker.outlet.is_busy() {
             self.broker.outlet.push(Frame::heartbeat().into_bytes());
+        }
+        if !self.listens_to_broker() {
+            // It is not silent: it is not heard.
+            self.pulses.1.heard = Instant::now();
         }
         let silent = self.pulses.1.is_silent();
         silent.then(|| End::Broker(Trouble::Silent(self.pulses.1.interval * 2)))

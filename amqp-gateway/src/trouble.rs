@@ -1,5 +1,6 @@
 //! What goes wrong on a connection: between child and gateway, or gateway and broker.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use amqp_admin::Endpoint;
@@ -30,6 +31,13 @@ pub(crate) enum Trouble {
     NotRenewed(Box<Trouble>, &'static str),
     #[error("it grants less than the broker before it: shorter frames or fewer channels")]
     Less,
+    #[error(
+        "the broker permits one channel on a connection, and the gateway needs one beside the child's: \
+         raise its channel_max"
+    )]
+    OneChannel,
+    #[error("channel {0} is none of those that were agreed on")]
+    WrongChannel(u16),
     #[error("{}", told(.0))]
     NoBroker(Vec<(Endpoint, Trouble)>),
 }
@@ -42,11 +50,47 @@ impl Trouble {
             Self::Refused(_) => 501,
             Self::Unexpected(..) => 503,
             Self::Unreadable => 502,
+            Self::WrongChannel(_) => 504,
+            Self::OneChannel => 530,
             Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName | Self::Less => 320,
             Self::NotRenewed(trouble, _) => trouble.reply_code(),
             Self::NoBroker(tried) => tried.last().map_or(320, |(_, trouble)| trouble.reply_code()),
         }
     }
+
+    /// What is worth a look when it comes of connecting to a broker.
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Closed { code: 403, .. } => Some("check the user and the password"),
+            Self::Closed { code: 530, .. } => {
+                Some("check the vhost, and the user's permissions in it")
+            }
+            Self::Io(error) if is_of_tls(error) => Some(
+                "check the CA, the client's certificate if the broker asks for one, and that the \
+                 broker's has the name in this address",
+            ),
+            Self::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                Some("check the address, and that the broker runs")
+            }
+            Self::Refused(_) => Some("check that this is its AMQP port, `amqps://` if it is TLS"),
+            Self::Silent(_) => Some("check that nothing on the way stops connections"),
+            Self::Io(_)
+            | Self::Ended
+            | Self::Unexpected(..)
+            | Self::Unreadable
+            | Self::Closed { .. }
+            | Self::ServerName
+            | Self::NotRenewed(..)
+            | Self::Less
+            | Self::OneChannel
+            | Self::WrongChannel(_)
+            | Self::NoBroker(_) => None,
+        }
+    }
+}
+
+fn is_of_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn told(tried: &[(Endpoint, Trouble)]) -> String {
@@ -54,7 +98,8 @@ fn told(tried: &[(Endpoint, Trouble)]) -> String {
         let url = endpoint.url();
         let (host, port) = (url.host_str().unwrap_or_default(), url.port());
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        format!("no connection to {}://{host}{port}: {trouble}", url.scheme())
+        let advice = trouble.advice().map(|advice| format!(": {advice}")).unwrap_or_default();
+        format!("no connection to {}://{host}{port}: {trouble}{advice}", url.scheme())
     });
     words.collect::<Vec<_>>().join("; ")
 }

@@ -1,13 +1,19 @@
 //! The gateway between real clients and a real broker.
 
 mod aborts;
+mod crashes;
 mod draining;
+mod links;
 mod opening;
 mod policies;
+mod raw;
 mod relaying;
 mod renewing;
 mod repair;
+mod sizes;
 pub(crate) mod tags;
+mod tls;
+mod trouble;
 
 use amqp_admin::{Endpoint, VhostName};
 use amqp_gateway::{Activity, Config, Gateway, QueuePolicy};

@@ -70,8 +70,23 @@ impl Host {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What stands in the worker's output between these words, as soon as it does.
+    pub(crate) async fn word_between(&self, before: &str, behind: &str) -> String {
+        let looked = poll::until(before, LIMIT, async || {
+            let told = self.out();
+            let word = told.split_once(before).and_then(|(_, rest)| rest.split_once(behind));
+            word.map(|(word, _)| word.to_owned()).ok_or_else(|| told.clone() + &self.log())
+        });
+        looked.await.unwrap()
+    }
+
     /// Until its log or the worker's holds these words.
-    async fn says(&self, words: &str) {
+    pub(crate) async fn says(&self, words: &str) {
         let looked = poll::until(words, LIMIT, async || {
             let told = self.out() + &self.log();
             if told.contains(words) { Ok(()) } else { Err(told) }
@@ -126,8 +141,19 @@ impl Host {
         http_get(&format!("http://{address}{path}"))
     }
 
+    /// Until so many bytes have come from `child` or `broker`.
+    pub(crate) async fn tells_of_bytes_from(&self, side: &str, bytes: u32) {
+        let name = format!("zero_worker_bytes_total{{from=\"{side}\"}} ");
+        let looked = poll::until(&name, LIMIT, async || {
+            let (_, told) = self.get("/metrics").map_err(|error| error.to_string())?;
+            let read = told.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+            if read.is_some_and(|read| read >= f64::from(bytes)) { Ok(()) } else { Err(told) }
+        });
+        looked.await.unwrap();
+    }
+
     /// Until its metrics hold a line.
-    async fn measures(&self, line: &str) {
+    pub(crate) async fn measures(&self, line: &str) {
         let looked = poll::until(line, LIMIT, async || {
             let (_, told) = self.get("/metrics").map_err(|error| error.to_string())?;
             if told.lines().any(|told| told == line) { Ok(()) } else { Err(told) }

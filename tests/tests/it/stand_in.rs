@@ -51,8 +51,7 @@ pub(crate) struct Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end_at_once();
     }
 }
 
@@ -66,6 +65,12 @@ impl Program {
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let looked = poll::until("the program to end", LIMIT, async || self.end().ok_or("it runs"));
         looked.await.unwrap()
+    }
+
+    /// Kills it.
+    pub(crate) fn end_at_once(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Sends it a signal.

@@ -38,6 +38,15 @@ pub(crate) fn write(folder: &Path, name: &str, pair: &Pair) -> [PathBuf; 2] {
 
 impl Secured {
     pub(crate) fn start(test: &str, authority: &Authority) -> Option<Self> {
+        Self::configured(test, authority, RabbitConfig::default())
+    }
+
+    /// With what else it is to be.
+    pub(crate) fn configured(
+        test: &str,
+        authority: &Authority,
+        config: RabbitConfig,
+    ) -> Option<Self> {
         let folder = harness::broker_folder();
         let ca = folder.path().join("ca.crt");
         std::fs::write(&ca, authority.pem()).unwrap();
@@ -54,13 +63,19 @@ impl Secured {
             writeln!(extra_conf, "{section}.verify = verify_peer").unwrap();
             writeln!(extra_conf, "{section}.fail_if_no_peer_cert = true").unwrap();
         }
-        let config = RabbitConfig { extra_conf, ..RabbitConfig::default() };
+        extra_conf += &config.extra_conf;
+        let config = RabbitConfig { extra_conf, ..config };
         let broker = harness::private_broker(test, &config)?;
         Some(Self { broker, amqps, https, folder })
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A pair of files in its folder.
+    pub(crate) fn pair(&self, name: &str, pair: &Pair) -> [PathBuf; 2] {
+        write(self.folder.path(), name, pair)
     }
 
     /// A scaler that reaches it over TLS alone.

@@ -6,6 +6,7 @@ use tests::harness;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::raw::Raw;
 use super::{Behind, config, stranger};
 use crate::stand_in::Reached as _;
 
@@ -73,4 +74,20 @@ async fn addresses_are_tried_in_turn_until_one_lets_the_child_in() {
     behind.tells("one connection", |told| told.connections == 1).await;
     amqp.close().await.unwrap();
     behind.tells("no connection", |told| told.connections == 0).await;
+}
+
+#[tokio::test]
+async fn a_child_that_speaks_nonsense_once_it_is_let_in_is_told_so_and_cut_off() {
+    let Some(vhost) = harness::vhost("nonsense") else { return };
+    let behind = Behind::stock(&vhost).await;
+    for nonsense in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x01\0\x01\0\0\0\x01x!", b"AMQP\0\0\x09\x01"]
+    {
+        let mut child = Raw::client(behind.gateway.address()).await;
+        child.writes(nonsense).await;
+        let (code, why) = child.is_sent_away().await;
+        assert_eq!(code, 501, "{why}");
+        behind.tells("nobody", |told| told.connections == 0).await;
+        let told = behind.activity().trouble.unwrap();
+        assert!(told.contains("the child was cut off"), "{told}");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 use tests::harness::{self, Vhost};
 
-use super::{Host, is_alive};
+use super::{Host, gone, is_alive};
 use crate::stand_in::{Generation, V06, V07, VERIFIED};
 
 /// The block of every test here: 12 transactions.
@@ -106,6 +106,26 @@ async fn a_worker_killed_in_its_task_is_started_again_and_the_task_is_tried_once
     // Six segments, five joins and the block, and one of them twice.
     host.measures("zero_worker_deliveries_total 13.0").await;
     host.measures("zero_worker_tasks_total{operation=\"BlockProof\",outcome=\"done\"} 1.0").await;
+    assert!(V07.verified(BLOCK, home.path()).contains(VERIFIED));
+}
+
+/// Nobody is left to say why: the broker hears that the connection is gone, and nothing else.
+#[tokio::test]
+async fn a_host_killed_in_a_task_takes_its_worker_along_and_the_task_goes_to_another() {
+    let Some(vhost) = harness::vhost("host_itself_killed") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let mut leader = V07.leader(BLOCK, &[], &vhost, home.path());
+    let slow = ["--stand-in-ms-per-txn", "3600000"];
+    let mut first = worker("first", &V07, (&[], &slow), &vhost, home.path());
+    first.measures("zero_worker_busy 1.0").await;
+    let pid = first.runs(1).await;
+    first.signal(Signal::KILL);
+    assert_eq!(first.ended().await, None);
+    gone(pid).await;
+    let second = worker("second", &V07, (&[], &FAST), &vhost, home.path());
+    assert!(leader.ended().await.success(), "{}", leader.errors());
+    // Six segments, five joins and the block.
+    second.measures("zero_worker_deliveries_total 12.0").await;
     assert!(V07.verified(BLOCK, home.path()).contains(VERIFIED));
 }
 
