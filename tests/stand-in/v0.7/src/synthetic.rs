@@ -49,6 +49,22 @@ pub fn write(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes one file for each block of a row, in the form of either generation: `FIRST.witness.json` on.
+pub fn write_row(directory: &Path, form: &str, first: u64, sizes: &[u64]) -> Result<()> {
+    let form = match form {
+        "v0.6" => Form::V06,
+        "v0.7" => Form::V07,
+        other => anyhow::bail!("there is no form `{other}`: v0.6 or v0.7"),
+    };
+    fs::create_dir_all(directory)?;
+    for (number, &txns) in (first..).zip(sizes) {
+        let path = directory.join(format!("{number}.witness.json"));
+        let text = serde_json::to_string(&[block(form, number, txns)])?;
+        fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// All files, each with its name and its text.
 pub fn files() -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
