@@ -24,6 +24,7 @@ use crate::proof::{Kind, Proof};
 use crate::proof_file;
 use crate::prover::Prover;
 use crate::reason::{Clues, Reason, reason};
+use crate::said::Said;
 use crate::store::Store;
 use crate::wards::Ward;
 
@@ -110,7 +111,13 @@ impl Attempting<'_> {
         if timeout(CLOSE, gateway.close()).await.is_err() {
             tracing::warn!(proof = self.proof.id, "the broker did not answer the last words");
         }
-        Ok(self.judge(&folder, &capture, remains))
+        Ok(match self.judge(&folder, &capture, remains) {
+            // There is no time for another.
+            End::Failed(reason) if self.is_overdue() => {
+                End::Failed(Reason { again: false, ..reason })
+            }
+            end => end,
+        })
     }
 
     fn gateway(&self) -> Config {
@@ -155,7 +162,7 @@ impl Attempting<'_> {
     ) -> Remains {
         let mut activity = gateway.activity();
         let mut pace = self.pace();
-        let mut queues = BTreeSet::new();
+        let (mut queues, mut said) = (BTreeSet::new(), Said::default());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let left = loop {
@@ -171,7 +178,9 @@ impl Attempting<'_> {
                 _ = ticks.tick() => true,
             };
             let now = activity.borrow_and_update().clone();
-            told.send_replace(Some(pace.saw(&now.leading, clock::now())));
+            let progress = pace.saw(&now.leading, clock::now());
+            said.about(self.proof, &progress);
+            told.send_replace(Some(progress));
             if ticked {
                 self.remember(&now, &mut queues).await;
             }
@@ -218,7 +227,7 @@ impl Attempting<'_> {
         if now.severed > 0 {
             return Some("the connection to the broker was lost for good".to_owned());
         }
-        if self.deadline.is_some_and(|deadline| clock::now() >= deadline) {
+        if self.is_overdue() {
             return Some("its deadline is over".to_owned());
         }
         if pace.is_waiting() && still >= self.patience.stall {
@@ -227,6 +236,10 @@ impl Attempting<'_> {
         }
         (!pace.is_waiting() && still >= self.patience.idle)
             .then(|| format!("the leader waited for nothing, for {}", minutes(self.patience.idle)))
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.deadline.is_some_and(|deadline| clock::now() >= deadline)
     }
 
     fn judge(&self, folder: &Path, capture: &Capture, remains: Remains) -> End {

@@ -34,6 +34,7 @@ pub mod reaper;
 pub mod reason;
 pub mod restarts;
 pub mod runner;
+pub mod said;
 pub mod signals;
 pub mod store;
 pub mod sweep;

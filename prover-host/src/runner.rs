@@ -204,8 +204,7 @@ impl Proofs {
     }
 
     fn failed(&self, proof: &Proof, attempt: &Attempt, reason: Reason) -> Finished {
-        let over = self.deadline(proof).is_some_and(|deadline| clock::now() >= deadline);
-        if !reason.again || over || attempt.number >= self.options.attempts {
+        if !reason.again || attempt.number >= self.options.attempts {
             return ended(State::Failed, Some(reason.words));
         }
         let doublings = (attempt.number - 1).min(DOUBLINGS);

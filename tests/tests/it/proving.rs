@@ -2,6 +2,7 @@
 
 mod chains;
 mod ending;
+mod limits;
 mod progress;
 mod service;
 mod submitting;
