@@ -3,6 +3,7 @@
 //! What no rule is about passes in the bytes it came in. Content that a rule is about is held back for
 //! as many of its frames as the rule must see: the header, and where it says so the first of the body.
 
+mod answering;
 mod calls;
 mod confirming;
 mod delivering;
@@ -11,6 +12,8 @@ mod held;
 mod own;
 mod publishing;
 mod renewing;
+#[cfg(test)]
+mod scene;
 mod settling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -112,6 +115,8 @@ struct Channel {
     outgoing: Option<Outgoing>,
     incoming: Option<Incoming>,
     consumers: BTreeMap<String, Consumer>,
+    /// Deliveries that no rule is about, and that the child has not answered.
+    unanswered: BTreeSet<u64>,
     /// Declarations that the broker has not answered: as the child named it, and as it was sent.
     declares: VecDeque<(String, queue::Declare)>,
     /// Consumers that the broker has not welcomed.
@@ -273,7 +278,8 @@ impl Session {
         let ours =
             cancelled.is_some_and(|ok| channel.cancelling.contains(ok.consumer_tag.as_str()));
         if wire::is_answer(frame) && !ours {
-            channel.questions.pop_front();
+            let question = channel.questions.pop_front();
+            channel.unanswered.extend(wire::got(frame, question.as_ref()));
         }
         true
     }
@@ -322,53 +328,11 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use amq_protocol::protocol::basic;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::scene::{content, deliver, now, publish, session};
     use super::*;
-    use crate::wire::short;
-
-    fn session(policy: QueuePolicy) -> Session {
-        let settings = Settings {
-            policy,
-            attempts: 3,
-            proof: None,
-            block: None,
-            tags: true,
-            aborts: true,
-            repair: true,
-            own_channel: 2047,
-            frame_max: 131_072,
-            seed: "seed".to_owned(),
-        };
-        Session::new(settings, now())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "any time will do")]
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    fn publish(channel: u16, queue: &str) -> Frame {
-        let (exchange, routing_key) = (short(""), short(queue));
-        let publish = basic::Publish { exchange, routing_key, mandatory: false, immediate: false };
-        wire::basic(channel, basic::AMQPMethod::Publish(publish)).unwrap()
-    }
-
-    fn deliver(channel: u16, tag: u64) -> Frame {
-        let deliver = basic::Deliver { delivery_tag: tag, ..basic::Deliver::default() };
-        wire::basic(channel, basic::AMQPMethod::Deliver(deliver)).unwrap()
-    }
-
-    /// A message's header and body frames, of any bytes.
-    fn content(channel: u16, properties: &[u8], bodies: &[Vec<u8>]) -> Vec<Frame> {
-        let size: usize = bodies.iter().map(Vec::len).sum();
-        let head = [&[0, 60, 0, 0][..], &(size as u64).to_be_bytes(), properties].concat();
-        let header = Frame::new(Kind::Header, channel, &head);
-        let bodies = bodies.iter().map(|body| Frame::new(Kind::Body, channel, body));
-        header.into_iter().chain(bodies.flatten()).collect()
-    }
 
     proptest! {
         #[test]

@@ -63,6 +63,7 @@ impl Session {
         };
         let consumers = &self.channel(number).consumers;
         let consumer = consumers.get(deliver.consumer_tag.as_str()).cloned();
+        let is_taken = consumer.as_ref().is_some_and(|consumer| consumer.no_ack);
         let (tags, aborts) = (self.settings.tags, self.settings.aborts);
         let concerned = consumer.filter(|consumer| match consumer.role {
             QueueRole::Task(_) => !consumer.no_ack,
@@ -70,7 +71,12 @@ impl Session {
             QueueRole::Control => aborts,
             QueueRole::DeadLetter | QueueRole::Other => false,
         });
-        let Some(consumer) = concerned else { return self.for_child(frame) };
+        let Some(consumer) = concerned else {
+            if !is_taken {
+                self.wants_word(number, visible);
+            }
+            return self.for_child(frame);
+        };
         let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
         let (frames, stage) = (vec![frame], Stage::Unknown);
         let incoming = Incoming { consumer, delivery_tag, redelivered, frames, rest: 0, stage };
@@ -100,7 +106,7 @@ impl Session {
         let channel = frame.channel();
         let Some(header) = wire::content_header(&frame) else {
             incoming.frames.push(frame);
-            return self.show(incoming, None);
+            return self.show(channel, incoming, None);
         };
         incoming.rest = header.body_size;
         incoming.frames.push(frame);
@@ -117,7 +123,7 @@ impl Session {
             }
             QueueRole::Task(_) => {
                 let task = self.take_note(channel, incoming, header);
-                self.show(incoming, Some(task));
+                self.show(channel, incoming, Some(task));
             }
             QueueRole::Result if self.is_twin(&incoming.consumer.queue, &header) => {
                 self.counters.twins += 1;
@@ -127,7 +133,7 @@ impl Session {
                 incoming.stage = Stage::Command;
             }
             QueueRole::Result | QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
-                self.show(incoming, None);
+                self.show(channel, incoming, None);
             }
         }
     }
@@ -153,8 +159,11 @@ impl Session {
         }
     }
 
-    fn show(&mut self, incoming: &mut Incoming, task: Option<u64>) {
+    fn show(&mut self, channel: u16, incoming: &mut Incoming, task: Option<u64>) {
         incoming.stage = Stage::Shown(task);
+        if task.is_none() && !incoming.consumer.no_ack {
+            self.wants_word(channel, incoming.delivery_tag);
+        }
         for frame in std::mem::take(&mut incoming.frames) {
             self.for_child(frame);
         }
@@ -237,7 +246,7 @@ impl Session {
             incoming.frames.iter().skip(2).flat_map(|frame| frame.payload().to_vec()).collect();
         let command = paladin::command(&body);
         let concerned = match &command {
-            None => return self.show(incoming, None),
+            None => return self.show(channel, incoming, None),
             Some(command) => match &command.scope {
                 Scope::Everything => {
                     self.mark_aborted(|held| proof.is_none() || proof == held.proof())
@@ -254,7 +263,7 @@ impl Session {
             },
         };
         if concerned {
-            self.show(incoming, None);
+            self.show(channel, incoming, None);
         } else {
             self.counters.aborts_dropped += 1;
             self.hide(channel, incoming);

@@ -192,6 +192,7 @@ impl Session {
         self.renewals += 1;
         for channel in self.channels.values_mut() {
             channel.incoming = None;
+            channel.unanswered.clear();
             channel.cancelling.clear();
             channel.unasked.clear();
             channel.shift.renew();

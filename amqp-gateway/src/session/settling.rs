@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use amq_protocol::protocol::{BasicProperties, basic};
+use amq_protocol::protocol::BasicProperties;
 use amqp_admin::paladin::{Generation, failed_result};
 
 use super::held::{End, Failure, Held};
 use super::own::{Aim, Fate, Job};
 use super::{Effect, Session};
-use crate::frame::Frame;
 use crate::rules::DEAD_LETTER;
 use crate::tags::{self, ATTEMPT_HEADER, QUEUE_HEADER, REASON_HEADER, SKIPPED_HEADER, TASK_HEADER};
 use crate::wire::{self, ContentHeader};
@@ -27,62 +26,8 @@ const SKIPS_MAX: u32 = 100;
 const REASON_MAX: usize = 1000;
 
 impl Session {
-    pub(super) fn child_acks(&mut self, frame: Frame) {
-        let Some(ack) = wire::ack(&frame) else { return self.for_broker(frame) };
-        let tasks = self.tasks_of(frame.channel(), ack.delivery_tag, ack.multiple);
-        let [task] = *tasks else {
-            self.counters.done += tasks.len() as u64;
-            for task in tasks {
-                self.release(task);
-            }
-            return self.pass_answer(frame);
-        };
-        self.counters.done += 1;
-        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
-        let spent = std::mem::take(&mut held.abort_shown) && !is_v06(held);
-        let waits = self.settings.repair && held.head.is_some() && !held.answered;
-        if waits && held.withheld.is_empty() && !ack.multiple {
-            held.end = End::Acked(frame, self.now);
-        } else {
-            self.finish(task, frame);
-        }
-        if spent {
-            self.spend();
-        }
-    }
-
-    pub(super) fn child_rejects(&mut self, frame: Frame) {
-        let Some(reject) = wire::reject(&frame) else { return self.for_broker(frame) };
-        let (delivery_tag, requeue) = (reject.delivery_tag, reject.requeue);
-        self.child_drops(frame, &basic::Nack { delivery_tag, multiple: false, requeue });
-    }
-
-    pub(super) fn child_nacks(&mut self, frame: Frame) {
-        let Some(nack) = wire::nack(&frame) else { return self.for_broker(frame) };
-        self.child_drops(frame, &nack);
-    }
-
-    fn child_drops(&mut self, frame: Frame, nack: &basic::Nack) {
-        let tasks = self.tasks_of(frame.channel(), nack.delivery_tag, nack.multiple);
-        if tasks.is_empty() || nack.requeue || !self.settings.repair {
-            let count = if nack.requeue {
-                &mut self.counters.given_back
-            } else {
-                &mut self.counters.failed
-            };
-            *count += tasks.len() as u64;
-            for task in tasks {
-                self.release(task);
-            }
-            return self.pass_answer(frame);
-        }
-        for task in tasks {
-            self.dropped(task);
-        }
-    }
-
     /// The child has dropped a task. It is settled once the child has said why, or will not.
-    fn dropped(&mut self, task: u64) {
+    pub(super) fn dropped(&mut self, task: u64) {
         let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
         let queue = held.head.as_ref().map(|head| &head.result_queue);
         let given_up = self.given_up.iter().any(|(job, _)| Some(job) == queue);
@@ -194,17 +139,6 @@ impl Session {
         }
         self.go_on_draining();
     }
-
-    /// The tasks in hand that an acknowledgement is about.
-    fn tasks_of(&self, channel: u16, tag: u64, multiple: bool) -> Vec<u64> {
-        let meant = |held: &&Held| {
-            let to_settle = matches!(held.end, End::Open);
-            let this = held.delivery_tag == tag;
-            let before = multiple && (tag == 0 || held.delivery_tag <= tag);
-            to_settle && held.channel == channel && (this || before)
-        };
-        self.held.iter().filter(meant).map(|held| held.number).collect()
-    }
 }
 
 impl Job {
@@ -215,7 +149,7 @@ impl Job {
     }
 }
 
-fn is_v06(held: &Held) -> bool {
+pub(super) fn is_v06(held: &Held) -> bool {
     held.head.as_ref().is_some_and(|head| head.generation == Generation::V06)
 }
 

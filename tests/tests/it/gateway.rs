@@ -7,6 +7,7 @@ mod policies;
 mod relaying;
 mod renewing;
 mod repair;
+mod several;
 mod tags;
 
 use amqp_admin::{Endpoint, VhostName};
