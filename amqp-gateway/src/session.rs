@@ -15,6 +15,7 @@ mod renewing;
 #[cfg(test)]
 mod scene;
 mod settling;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -32,6 +33,7 @@ use crate::session::held::{Failure, Held};
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
 use crate::session::renewing::{Flow, Shift, Topology};
+use crate::session::waiting::Waiting;
 use crate::wire;
 
 /// What is to be done because a frame came, an order came or time went by.
@@ -89,6 +91,8 @@ pub(crate) struct Session {
     /// Jobs that the child was told to give up: it drops their tasks for some minutes.
     given_up: VecDeque<(QueueName, Instant)>,
     own: Own,
+    /// Tasks that are kept in hand for a while.
+    waiting: Vec<Waiting>,
     /// Results shown to the child, by result queue.
     seen: BTreeMap<String, BTreeSet<String>>,
     awaited: BTreeSet<QueueName>,
@@ -166,6 +170,7 @@ impl Session {
             failure: None,
             given_up: VecDeque::new(),
             own,
+            waiting: Vec::new(),
             seen: BTreeMap::new(),
             awaited: BTreeSet::new(),
             counters: Counters::default(),

@@ -193,6 +193,7 @@ impl Session {
         self.held = kept;
         for held in lost {
             self.counters.given_back += 1;
+            self.own.forget(held.number);
             self.effects.push(Effect::Forget(held.number));
         }
     }

@@ -178,6 +178,7 @@ impl Session {
         self.now = now;
         self.counters.reconnects += 1;
         self.own.reset();
+        self.waiting.clear();
         self.failure = None;
         let held = std::mem::take(&mut self.held);
         for mut task in held {

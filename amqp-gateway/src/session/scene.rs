@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use amq_protocol::protocol::basic;
+use amq_protocol::protocol::{basic, channel, confirm};
 
 use super::{Effect, Session, Settings};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
-use crate::wire::{self, short};
+use crate::wire::{self, Method, short};
 
 /// A task of v0.7 whose result goes to `AbCdE`.
 pub(super) const TASK: &[u8] = b"\x05AbCdE\x01\x00\x02\x00\x00\x01\x03abc\x00";
@@ -110,6 +110,18 @@ impl Session {
         self.effects()
     }
 
+    /// The broker says something on our own channel; gives what is to be done.
+    pub(super) fn hears(&mut self, method: &Method) -> Vec<Effect> {
+        self.broker_sent(wire::method_frame(2047, method).unwrap(), now());
+        self.effects()
+    }
+
+    /// The broker opens our own channel and lets us count what we publish.
+    pub(super) fn opens_own_channel(&mut self) -> Vec<Effect> {
+        self.hears(&Method::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})));
+        self.hears(&Method::Confirm(confirm::AMQPMethod::SelectOk(confirm::SelectOk {})))
+    }
+
     /// The child sends a method of class basic; gives what is to be done.
     pub(super) fn says(&mut self, channel: u16, method: basic::AMQPMethod) -> Vec<Effect> {
         self.child_sent(wire::basic(channel, method).unwrap(), now());
@@ -129,6 +141,20 @@ pub(super) fn refused(effects: &[Effect]) -> Vec<(u64, bool)> {
     let told = to_broker(effects).filter(|frame| frame.method() == Some((60, 120)));
     let told = told.filter_map(wire::nack);
     told.map(|nack| (nack.delivery_tag, nack.requeue)).collect()
+}
+
+/// What an operator is told.
+pub(super) fn troubles(effects: &[Effect]) -> Vec<&str> {
+    let told = effects.iter().filter_map(|effect| match effect {
+        Effect::Trouble(words) => Some(words.as_str()),
+        Effect::ToBroker(_)
+        | Effect::ToChild(_)
+        | Effect::Keep(..)
+        | Effect::Replay(..)
+        | Effect::Forget(_)
+        | Effect::Drained => None,
+    });
+    told.collect()
 }
 
 /// Frames for the broker.

@@ -85,18 +85,24 @@ impl Session {
     }
 
     /// The broker has said what became of what we published.
-    pub(super) fn settled(&mut self, job: &Job, fate: Fate) {
+    pub(super) fn settled(&mut self, job: &Job, fate: &Fate) {
         match (job.aim, fate) {
             (Aim::Tell, _) => return,
+            (Aim::DeadLetter, Fate::Lost(loss)) => return self.not_put_aside(job, loss),
             (Aim::Retry, Fate::Confirmed) => self.counters.retried += 1,
             (Aim::DeadLetter, Fate::Confirmed) => self.counters.dead_lettered += 1,
-            (Aim::Retry | Aim::DeadLetter, Fate::Lost) => self.counters.given_back += 1,
+            (Aim::Retry, Fate::Lost(_)) => return self.give_back(job.task),
         }
-        let Some(held) = self.release(job.task) else { return };
-        let (channel, tag) = (held.channel, held.tag());
-        match fate {
-            Fate::Confirmed => self.answer(channel, tag, wire::ack_of),
-            Fate::Lost => self.answer(channel, tag, wire::give_back),
+        if let Some(held) = self.release(job.task) {
+            self.answer(held.channel, held.tag(), wire::ack_of);
+        }
+    }
+
+    /// A task goes back to its queue as it was.
+    pub(super) fn give_back(&mut self, task: u64) {
+        if let Some(held) = self.release(task) {
+            self.counters.given_back += 1;
+            self.answer(held.channel, held.tag(), wire::give_back);
         }
     }
 
@@ -137,13 +143,14 @@ impl Session {
                 None => self.settle(task, None),
             }
         }
+        self.wait_is_over();
         self.go_on_draining();
     }
 }
 
 impl Job {
     /// The queue that the task came from.
-    fn queue_told(&self) -> String {
+    pub(super) fn queue_told(&self) -> String {
         let properties = amqp_admin::Properties::from(self.header.properties.clone());
         properties.header(QUEUE_HEADER).unwrap_or_else(|| self.queue.clone())
     }
@@ -182,7 +189,7 @@ fn aside(held: &Held, why: String) -> Job {
 
 fn job(held: &Held, aim: Aim, queue: &str, tags: &[(&str, String)]) -> Job {
     let header = tags::with(&held.header, tags);
-    Job { aim, task: held.number, queue: queue.to_owned(), header, body: None }
+    Job { aim, task: held.number, queue: queue.to_owned(), header, body: None, tries: 0 }
 }
 
 /// The failed result that the child did not send, so that the leader does not wait for ever.
@@ -198,5 +205,6 @@ fn tell(held: &Held, words: &str) -> Option<Job> {
         queue: task.result_queue.to_string(),
         header: tags::with(&header, &tags),
         body: Some(body),
+        tries: 0,
     })
 }

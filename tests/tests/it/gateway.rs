@@ -1,6 +1,7 @@
 //! The gateway between real clients and a real broker.
 
 mod aborts;
+mod aside;
 mod draining;
 mod opening;
 mod policies;
