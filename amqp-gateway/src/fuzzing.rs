@@ -22,6 +22,8 @@ impl Fed {
         let policy = policies.get(usize::from(choice) % policies.len()).copied();
         let settings = Settings {
             policy: policy.unwrap_or_default(),
+            max_priority: None,
+            priority: (choice & 0x08 == 0).then_some(choice),
             attempts: 2,
             proof: None,
             block: None,

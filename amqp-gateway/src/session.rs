@@ -59,6 +59,8 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) policy: QueuePolicy,
+    pub(crate) max_priority: Option<u8>,
+    pub(crate) priority: Option<u8>,
     pub(crate) attempts: u32,
     pub(crate) proof: Option<String>,
     pub(crate) block: Option<u64>,
@@ -325,7 +327,12 @@ impl Session {
     /// A header frame with these tags; `None` if it would be too long for what was agreed on.
     fn tagged(&self, frame: &Frame, tags: &[(&str, String)]) -> Option<Frame> {
         let header = crate::tags::with(&wire::content_header(frame)?, tags);
-        let frame = wire::header_frame(frame.channel(), &header)?;
+        self.reframed(frame, &header)
+    }
+
+    /// A header frame with other properties; `None` if it would be too long.
+    fn reframed(&self, frame: &Frame, header: &wire::ContentHeader) -> Option<Frame> {
+        let frame = wire::header_frame(frame.channel(), header)?;
         let limit = usize::try_from(self.settings.frame_max).unwrap_or(usize::MAX);
         (limit == 0 || frame.wire_len() <= limit).then_some(frame)
     }

@@ -107,6 +107,11 @@ pub struct BrokerArgs {
     /// How queues are declared; the same for leaders and workers.
     #[arg(long, env = "ZERO_WORKER_QUEUE_POLICY", value_enum, default_value_t = QueuePolicy::AsIs)]
     pub queue_policy: QueuePolicy,
+    /// With the policy `durable`: task queues tell so many priorities apart, 1 to 255 (more than 10
+    /// cost the broker much); the same for leaders and workers. Quorum queues tell two apart by
+    /// themselves.
+    #[arg(long, env = "ZERO_WORKER_MAX_PRIORITY", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_priority: Option<u8>,
     /// As often as a task is tried before it is put aside: a task that kills so many workers is not
     /// given to another.
     #[arg(long, env = "ZERO_WORKER_ATTEMPTS", value_name = "N", default_value = "3")]

@@ -3,9 +3,9 @@
 
 use amq_protocol::protocol::basic;
 
+use super::Session;
 use super::held::{End, Held};
 use super::settling::is_v06;
-use super::Session;
 use crate::frame::Frame;
 use crate::wire;
 

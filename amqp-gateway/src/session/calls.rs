@@ -66,7 +66,7 @@ impl Session {
         }
         let wanted = match self.private_name(&name) {
             Some(private) => Some(rules::private(&declare, &private)),
-            None => rules::declared(self.settings.policy, &declare),
+            None => rules::declared(self.settings.policy, self.settings.max_priority, &declare),
         };
         let rewritten = wanted
             .clone()

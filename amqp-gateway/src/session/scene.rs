@@ -17,6 +17,8 @@ pub(super) const DONE: &[u8] = b"\x00\x01\x00\x00\x00";
 pub(super) fn settings(policy: QueuePolicy) -> Settings {
     Settings {
         policy,
+        max_priority: None,
+        priority: None,
         attempts: 3,
         proof: None,
         block: None,

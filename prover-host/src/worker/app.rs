@@ -87,7 +87,7 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let passwords: Vec<_> = broker.iter().filter_map(|at| at.credentials.as_ref()).collect();
     let secrets = Secrets::new(passwords.iter().map(|known| known.password.expose_secret()));
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
-    let gateway = Gateway::start(config(&cli.broker, broker, vhost)).await;
+    let gateway = Gateway::start(config(&cli.broker, broker, vhost)?).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());
     let mut cleaned = clean(&cli.command, std::env::vars_os(), &uri, &secrets)?;
@@ -188,14 +188,20 @@ async fn first_failure(parts: &mut JoinSet<Result<()>>) -> anyhow::Error {
     std::future::pending().await
 }
 
-fn config(args: &BrokerArgs, broker: Vec<Endpoint>, vhost: VhostName) -> Config {
+fn config(args: &BrokerArgs, broker: Vec<Endpoint>, vhost: VhostName) -> Result<Config> {
     let policy = match args.queue_policy {
         QueuePolicy::AsIs => amqp_gateway::QueuePolicy::AsIs,
         QueuePolicy::Durable => amqp_gateway::QueuePolicy::Durable,
         QueuePolicy::Quorum => amqp_gateway::QueuePolicy::Quorum,
     };
+    let max_priority = args.max_priority;
+    if max_priority.is_some() && args.queue_policy != QueuePolicy::Durable {
+        bail!(
+            "--max-priority changes nothing without --queue-policy durable: with `as-is` queues stay as they are declared, and quorum queues tell two priorities apart without it"
+        );
+    }
     let (attempts, reconnect_for) = (args.attempts, args.reconnect_for);
-    Config { policy, attempts, reconnect_for, ..Config::new(broker, vhost) }
+    Ok(Config { policy, max_priority, attempts, reconnect_for, ..Config::new(broker, vhost) })
 }
 
 /// The broker's addresses with credentials, and the vhost: all addresses are of one broker.

@@ -5,6 +5,7 @@ mod aside;
 mod draining;
 mod opening;
 mod policies;
+mod priorities;
 mod relaying;
 mod renewing;
 mod repair;
