@@ -45,6 +45,8 @@ pub struct Counters {
     pub dead_letters_refused: u64,
     /// Tasks that the child dropped because it was told to.
     pub aborted: u64,
+    /// Tasks that were not shown to the child because it cannot read them.
+    pub unreadable: u64,
     /// Tasks that went back to their queue untried.
     pub given_back: u64,
     /// Results that the child published.
@@ -100,6 +102,7 @@ impl Counters {
             dead_lettered: self.dead_lettered + other.dead_lettered,
             dead_letters_refused: self.dead_letters_refused + other.dead_letters_refused,
             aborted: self.aborted + other.aborted,
+            unreadable: self.unreadable + other.unreadable,
             given_back: self.given_back + other.given_back,
             results: self.results + other.results,
             twins: self.twins + other.twins,

@@ -156,6 +156,7 @@ fn settings(config: &Config, tuned: &Tuned) -> Settings {
         policy: config.policy,
         max_priority: config.max_priority,
         priority: config.priority,
+        serializer: config.serializer,
         attempts: config.attempts.get(),
         proof: config.proof.clone(),
         block: config.block,

@@ -11,6 +11,7 @@ mod draining;
 mod held;
 mod own;
 mod publishing;
+mod reading;
 mod renewing;
 #[cfg(test)]
 mod scene;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use amq_protocol::protocol::queue;
+use amqp_admin::paladin::Serializer;
 use amqp_admin::{QueueName, QueueRole};
 
 use crate::activity::{Activity, Counters};
@@ -32,6 +34,7 @@ use crate::session::draining::Drain;
 use crate::session::held::{Failure, Held};
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
+use crate::session::reading::Reading;
 use crate::session::renewing::{Flow, Shift, Topology};
 use crate::session::waiting::Waiting;
 use crate::wire;
@@ -61,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) policy: QueuePolicy,
     pub(crate) max_priority: Option<u8>,
     pub(crate) priority: Option<u8>,
+    pub(crate) serializer: Option<Serializer>,
     pub(crate) attempts: u32,
     pub(crate) proof: Option<String>,
     pub(crate) block: Option<u64>,
@@ -95,6 +99,8 @@ pub(crate) struct Session {
     own: Own,
     /// Tasks that are kept in hand for a while.
     waiting: Vec<Waiting>,
+    /// What the child can read.
+    reading: Reading,
     /// Results shown to the child, by result queue.
     seen: BTreeMap<String, BTreeSet<String>>,
     awaited: BTreeSet<QueueName>,
@@ -162,6 +168,7 @@ impl Session {
     pub(crate) fn new(settings: Settings, now: Instant) -> Self {
         let quorum = settings.policy == QueuePolicy::Quorum;
         let own = Own::new(settings.own_channel, settings.frame_max, quorum);
+        let reading = Reading::new(settings.serializer);
         Self {
             settings,
             now,
@@ -173,6 +180,7 @@ impl Session {
             given_up: VecDeque::new(),
             own,
             waiting: Vec::new(),
+            reading,
             seen: BTreeMap::new(),
             awaited: BTreeSet::new(),
             counters: Counters::default(),

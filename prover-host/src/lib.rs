@@ -18,6 +18,7 @@ pub mod logs;
 pub mod output;
 pub mod reaper;
 pub mod restarts;
+pub mod serializer;
 pub mod signals;
 pub mod tally;
 pub mod tasks;

@@ -130,6 +130,9 @@ impl Session {
         if matches!(role, QueueRole::Task(_)) && self.shows_no_tasks() {
             return self.pretend_to_consume(number, &consume);
         }
+        if matches!(role, QueueRole::Task(_)) {
+            self.reading.consumes_as(consume.consumer_tag.as_str());
+        }
         if role == QueueRole::Result {
             self.awaited.extend(QueueName::new(&queue));
         }

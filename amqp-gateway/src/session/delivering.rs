@@ -35,6 +35,10 @@ enum Stage {
     Unknown,
     /// All of a command has to be seen.
     Command,
+    /// The first bytes of a task have to be seen.
+    First,
+    /// It is a task that the child cannot read, and is not shown.
+    Refused(u64),
     /// It is shown; the number of a task that is taken note of.
     Shown(Option<u64>),
     /// It is not shown.
@@ -45,6 +49,11 @@ impl Incoming {
     /// A part of it has gone to the child.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.stage, Stage::Shown(_))
+    }
+
+    /// The number of a task of which no part goes to the child.
+    pub(super) fn refused(&self) -> Option<u64> {
+        if let Stage::Refused(task) = self.stage { Some(task) } else { None }
     }
 }
 
@@ -91,7 +100,7 @@ impl Session {
         };
         match incoming.stage {
             Stage::Unknown => self.header_came(&mut incoming, frame),
-            Stage::Command | Stage::Shown(_) | Stage::Hidden => {
+            Stage::Command | Stage::First | Stage::Refused(_) | Stage::Shown(_) | Stage::Hidden => {
                 let bytes = frame.payload().len() as u64;
                 incoming.rest = incoming.rest.saturating_sub(bytes);
                 self.body_came(&mut incoming, frame);
@@ -121,6 +130,9 @@ impl Session {
                 self.counters.given_back += 1;
                 self.answer(channel, incoming.delivery_tag, wire::give_back);
             }
+            QueueRole::Task(_) if self.reading.is_known() && incoming.rest > 0 => {
+                incoming.stage = Stage::First;
+            }
             QueueRole::Task(_) => {
                 let task = self.take_note(channel, incoming, header);
                 self.show(channel, incoming, Some(task));
@@ -142,11 +154,11 @@ impl Session {
         match incoming.stage {
             Stage::Hidden => {}
             Stage::Shown(None) => self.for_child(frame),
+            Stage::First => self.first_came(incoming, frame),
+            Stage::Refused(task) => self.keep(task, frame),
             Stage::Shown(Some(task)) => {
                 self.read_head(task, &frame);
-                if self.settings.repair {
-                    self.effects.push(Effect::Keep(task, frame.clone()));
-                }
+                self.keep(task, frame.clone());
                 self.for_child(frame);
             }
             Stage::Unknown | Stage::Command => {
@@ -159,8 +171,34 @@ impl Session {
         }
     }
 
+    /// The first bytes of a task: they say whether the child can read it.
+    fn first_came(&mut self, incoming: &mut Incoming, frame: Frame) {
+        let channel = frame.channel();
+        let Some(header) = incoming.frames.get(1).and_then(wire::content_header) else { return };
+        let task = self.take_note(channel, incoming, header);
+        self.read_head(task, &frame);
+        if let Some(why) = self.not_for_child(task) {
+            incoming.stage = Stage::Refused(task);
+            incoming.frames.clear();
+            self.keep(task, frame);
+            self.refuse(task, why);
+        } else {
+            self.show(channel, incoming, Some(task));
+            self.keep(task, frame.clone());
+            self.for_child(frame);
+        }
+    }
+
+    /// A part of a task, in case it has to be published again.
+    fn keep(&mut self, task: u64, frame: Frame) {
+        if self.settings.repair {
+            self.effects.push(Effect::Keep(task, frame));
+        }
+    }
+
     fn show(&mut self, channel: u16, incoming: &mut Incoming, task: Option<u64>) {
         incoming.stage = Stage::Shown(task);
+        self.counters.delivered += u64::from(task.is_some());
         if task.is_none() && !incoming.consumer.no_ack {
             self.wants_word(channel, incoming.delivery_tag);
         }
@@ -203,7 +241,6 @@ impl Session {
 
     fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
         let number = self.next_number();
-        self.counters.delivered += 1;
         self.held.push(Held {
             number,
             channel,

@@ -34,6 +34,8 @@ pub(super) struct Job {
 pub(super) enum Aim {
     /// The task is tried again.
     Retry,
+    /// The task is for another worker to read.
+    PassOn,
     /// The task is put aside.
     DeadLetter,
     /// The leader hears of the failure, which the child did not tell.
@@ -105,6 +107,18 @@ impl Own {
 
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.flying.is_none()
+    }
+
+    #[cfg(test)]
+    pub(super) fn first(&self) -> Option<Job> {
+        self.waiting.front().cloned()
+    }
+
+    /// What is to be published because of a task.
+    #[cfg(test)]
+    pub(super) fn waiting_for(&self, task: u64) -> Vec<Aim> {
+        let jobs = self.waiting.iter().filter(|job| job.task == task);
+        jobs.map(|job| job.aim).collect()
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -200,6 +200,7 @@ impl Session {
     ) -> (Verdict, Vec<(&'static str, String)>) {
         let counted = self.channel(channel).confirms;
         let (attempts, repair) = (self.settings.attempts, self.settings.repair && !counted);
+        self.reading.wrote(prefix);
         let tag = self.settings.tags;
         let Some(held) = self.held.iter_mut().find(|held| held.awaits_answer_to(queue)) else {
             return (Verdict::Pass(None), Vec::new());

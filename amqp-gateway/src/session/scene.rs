@@ -19,6 +19,7 @@ pub(super) fn settings(policy: QueuePolicy) -> Settings {
         policy,
         max_priority: None,
         priority: None,
+        serializer: None,
         attempts: 3,
         proof: None,
         block: None,
@@ -94,6 +95,16 @@ impl Session {
             self.broker_sent(frame, now());
         }
         self.effects()
+    }
+
+    /// The broker delivers the first part of a message, of which so many bytes are to come.
+    pub(super) fn begins(&mut self, channel: u16, to: &str, tag: u64, body: &[u8], rest: usize) {
+        self.broker_sent(deliver_to(channel, to, tag), now());
+        let parts = content(channel, &[0, 0], &[body.to_vec(), vec![0; rest]]);
+        for frame in parts.into_iter().take(2) {
+            self.broker_sent(frame, now());
+        }
+        self.effects();
     }
 
     /// The child publishes a message; gives what is to be done.

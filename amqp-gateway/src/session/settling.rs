@@ -22,6 +22,9 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(10);
 const GIVEN_UP: Duration = Duration::from_secs(130);
 /// A v0.6 worker drops a task once each [`WORDS_PATIENCE`] while it has given up the job.
 const SKIPS_MAX: u32 = 100;
+/// A task that nobody can read goes round so often, with growing pauses: among many workers of which
+/// one can read it, it finds that one.
+const UNREAD_MAX: u32 = 30;
 /// A reason is for people, and has to fit a frame with the other headers.
 const REASON_MAX: usize = 1000;
 
@@ -65,22 +68,45 @@ impl Session {
         } else if again {
             retry(held, held.tags.attempt + 1, 0, Some(words.clone()))
         } else {
-            aside(held, words.clone())
+            return self.put_aside(task, &words, why.is_none());
         };
-        let told = held.sent;
         let failure = Failure { proof: held.proof(), is_held_back: again, at: self.now };
-        let tell = (job.aim == Aim::DeadLetter && !told).then(|| tell(held, &words)).flatten();
         self.counters.failed += u64::from(!skipped);
         self.failure = (why.is_none() && !skipped).then_some(failure);
-        if job.aim == Aim::DeadLetter {
-            let whole = format!(
-                "a task of `{}` was put aside after {attempts} attempts: {words}",
-                job.queue_told()
-            );
-            self.effects.push(Effect::Trouble(whole));
-        }
+        self.own.push(job, &mut self.effects);
+    }
+
+    /// Puts a task aside for good; its leader hears why, if the child has not told it. `may_abort`:
+    /// the child has tried it, and its abort may follow.
+    fn put_aside(&mut self, task: u64, words: &str, may_abort: bool) {
+        let Some(held) = self.held.iter().find(|held| held.number == task) else { return };
+        let job = aside(held, words.to_owned());
+        let tell = if held.sent { None } else { tell(held, words) };
+        let failure = Failure { proof: held.proof(), is_held_back: false, at: self.now };
+        self.failure = may_abort.then_some(failure);
+        self.counters.failed += 1;
+        let queue = job.queue_told();
+        let whole = format!(
+            "a task of `{queue}` was put aside after {} attempts: {words}",
+            held.tags.attempt
+        );
+        self.effects.push(Effect::Trouble(whole));
         for job in tell.into_iter().chain([job]) {
             self.own.push(job, &mut self.effects);
+        }
+    }
+
+    /// Leaves a task that the child cannot read to other workers, or puts it aside when nobody can.
+    pub(super) fn pass_on(&mut self, task: u64, why: &str) {
+        let Some(held) = self.held.iter().find(|held| held.number == task) else { return };
+        let skipped = held.tags.skipped + 1;
+        if !self.settings.repair {
+            self.give_back(task);
+        } else if skipped > UNREAD_MAX {
+            self.put_aside(task, why, false);
+        } else {
+            let job = retry(held, held.tags.attempt, skipped, Some(why.to_owned()));
+            self.own.push(Job { aim: Aim::PassOn, ..job }, &mut self.effects);
         }
     }
 
@@ -89,9 +115,10 @@ impl Session {
         match (job.aim, fate) {
             (Aim::Tell, _) => return,
             (Aim::DeadLetter, Fate::Lost(loss)) => return self.not_put_aside(job, loss),
+            (Aim::PassOn, Fate::Confirmed) => {}
             (Aim::Retry, Fate::Confirmed) => self.counters.retried += 1,
             (Aim::DeadLetter, Fate::Confirmed) => self.counters.dead_lettered += 1,
-            (Aim::Retry, Fate::Lost(_)) => return self.give_back(job.task),
+            (Aim::Retry | Aim::PassOn, Fate::Lost(_)) => return self.give_back(job.task),
         }
         if let Some(held) = self.release(job.task) {
             self.answer(held.channel, held.tag(), wire::ack_of);

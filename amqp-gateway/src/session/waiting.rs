@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::delivering::Incoming;
 use super::own::{Job, Loss};
 use super::{Effect, Session};
 use crate::rules::DEAD_LETTER;
@@ -15,9 +16,21 @@ const TRIES: u32 = 8;
 /// A task that is kept in hand for a while.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// When it is to be put aside once more.
-    due: Instant,
-    job: Job,
+    /// Its number.
+    pub(super) task: u64,
+    /// Until when.
+    pub(super) due: Instant,
+    /// What is to be done then.
+    pub(super) then: Then,
+}
+
+/// What a task waits for.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// It is put aside once more.
+    PutAside(Job),
+    /// It is left to other workers, for this reason.
+    PassOn(String),
 }
 
 impl Session {
@@ -38,27 +51,37 @@ impl Session {
             self.give_back(job.task);
         } else {
             let job = Job { tries: job.tries + 1, ..job.clone() };
-            self.waiting.push(Waiting { due: self.now + pause, job });
+            let (task, due) = (job.task, self.now + pause);
+            self.waiting.push(Waiting { task, due, then: Then::PutAside(job) });
         }
     }
 
-    /// Tries again what has waited long enough.
+    /// Does what has waited long enough; a task whose last bytes have not come waits on.
     pub(super) fn wait_is_over(&mut self) {
+        let coming: Vec<u64> = self
+            .channels
+            .values()
+            .filter_map(|channel| channel.incoming.as_ref().and_then(Incoming::refused))
+            .collect();
         let waiting = std::mem::take(&mut self.waiting);
-        let (due, left) = waiting.into_iter().partition(|it: &Waiting| it.due <= self.now);
+        let is_due = |it: &Waiting| it.due <= self.now && !coming.contains(&it.task);
+        let (due, left): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_due);
         self.waiting = left;
-        let due: Vec<Waiting> = due;
-        for Waiting { job, .. } in due {
-            if self.held.iter().any(|held| held.number == job.task) {
-                self.own.push(job, &mut self.effects);
+        for Waiting { task, then, .. } in due {
+            match then {
+                Then::PutAside(job) if self.held.iter().any(|held| held.number == task) => {
+                    self.own.push(job, &mut self.effects);
+                }
+                Then::PutAside(_) => {}
+                Then::PassOn(why) => self.pass_on(task, &why),
             }
         }
     }
 
     /// The child gets no more tasks, so others are to have those that wait.
     pub(super) fn wait_no_longer(&mut self) {
-        for Waiting { job, .. } in std::mem::take(&mut self.waiting) {
-            self.give_back(job.task);
+        for Waiting { task, .. } in std::mem::take(&mut self.waiting) {
+            self.give_back(task);
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::configuration::Configuration;
 use crate::logs::Format;
 use crate::reaper::Reaper;
 use crate::restarts::Policy;
+use crate::serializer::{VARIABLE, serializer};
 use crate::signals::Signals;
 use crate::telemetry::{Export, PREFIX};
 use crate::{http, watching};
@@ -87,7 +88,9 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let passwords: Vec<_> = broker.iter().filter_map(|at| at.credentials.as_ref()).collect();
     let secrets = Secrets::new(passwords.iter().map(|known| known.password.expose_secret()));
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
-    let gateway = Gateway::start(config(&cli.broker, broker, vhost)?).await;
+    let reads = serializer(&cli.command, std::env::var_os(VARIABLE).as_deref());
+    let config = Config { serializer: reads, ..config(&cli.broker, broker, vhost)? };
+    let gateway = Gateway::start(config).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());
     let mut cleaned = clean(&cli.command, std::env::vars_os(), &uri, &secrets)?;

@@ -71,7 +71,7 @@ impl Host {
     }
 
     /// Until its log or the worker's holds these words.
-    async fn says(&self, words: &str) {
+    pub(crate) async fn says(&self, words: &str) {
         let looked = poll::until(words, LIMIT, async || {
             let told = self.out() + &self.log();
             if told.contains(words) { Ok(()) } else { Err(told) }
@@ -117,7 +117,7 @@ impl Host {
     }
 
     /// What it answers on a path; it listens on a port it chose itself.
-    fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
         let log = self.log();
         let address = log.split_once("metrics are on http://").and_then(|(_, rest)| {
             rest.split_once("/metrics").map(|(address, _)| address.to_owned())
@@ -127,7 +127,7 @@ impl Host {
     }
 
     /// Until its metrics hold a line.
-    async fn measures(&self, line: &str) {
+    pub(crate) async fn measures(&self, line: &str) {
         let looked = poll::until(line, LIMIT, async || {
             let (_, told) = self.get("/metrics").map_err(|error| error.to_string())?;
             if told.lines().any(|told| told == line) { Ok(()) } else { Err(told) }
