@@ -2,7 +2,10 @@
 //! then its absence with one. Others of them have their tests where the cure is tested: H2 and H5 in
 //! `gateway/repair.rs`, H18 in `host/circuits.rs`.
 
+mod aborts;
+mod leases;
 mod readers;
+mod readiness;
 
 use std::path::Path;
 
