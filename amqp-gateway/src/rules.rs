@@ -11,6 +11,8 @@ pub(crate) use amqp_admin::DEAD_LETTER_QUEUE as DEAD_LETTER;
 const EXPIRES: &str = "x-expires";
 /// How many priorities a classic queue tells apart.
 const MAX_PRIORITY: &str = "x-max-priority";
+/// What a broker of 4.3 may deny, in the words of its refusal and of its configuration.
+const TRANSIENT: &str = "transient_nonexcl_queues";
 /// What implements a queue.
 const TYPE: &str = "x-queue-type";
 /// Reply code of the broker to a declaration that differs from what is there.
@@ -137,6 +139,20 @@ pub(crate) fn mismatch(name: &str, policy: QueuePolicy, broker_says: &str) -> (S
     (short, whole)
 }
 
+/// The broker's end of a connection, in words for an operator.
+pub(crate) fn closed(code: u16, broker_says: &str) -> String {
+    let cure = if broker_says.contains(TRANSIENT) {
+        format!(
+            "; this broker takes no queues that are neither durable nor exclusive, which paladin's \
+             are: start leader and workers with `--queue-policy durable`, or set \
+             `deprecated_features.permit.{TRANSIENT} = true` on every node of the broker"
+        )
+    } else {
+        String::new()
+    };
+    format!("the broker has closed the child's connection: {broker_says} ({code}){cure}")
+}
+
 /// What is there and what was wanted, without what stands beside it in a refusal.
 fn difference(broker_says: &str) -> String {
     let what = broker_says.split_once("inequivalent arg ").map_or(broker_says, |(_, it)| it);
@@ -236,6 +252,22 @@ mod tests {
         let both = "'x-max-priority': received '10' but current is '5'";
         assert!(short.contains(both) && short.ends_with("another one left"), "{short}");
         assert!(short.len() <= 255 && whole.contains(says), "{} {whole}", short.len());
+    }
+
+    #[test]
+    fn a_broker_that_denies_transient_queues_is_told_with_both_cures() {
+        let says = "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.";
+        let words = closed(541, says);
+        for part in [
+            says,
+            "(541)",
+            "`--queue-policy durable`",
+            "`deprecated_features.permit.transient_nonexcl_queues = true`",
+        ] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        let words = closed(501, "FRAME_ERROR - type 7");
+        assert!(words.ends_with("FRAME_ERROR - type 7 (501)"), "{words}");
     }
 
     #[test]

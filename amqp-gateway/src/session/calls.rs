@@ -38,6 +38,7 @@ impl Session {
     /// A method of the broker.
     pub(super) fn broker_called(&mut self, frame: Frame) {
         match frame.method() {
+            Some((10, 50)) => self.broker_closes_connection(frame),
             Some((20, 40)) => self.broker_closes_channel(frame),
             Some((20, 41)) => self.broker_closed_channel(frame),
             Some((50, 11)) => self.broker_declared(frame),
@@ -199,6 +200,15 @@ impl Session {
             self.own.forget(held.number);
             self.effects.push(Effect::Forget(held.number));
         }
+    }
+
+    /// Because of something that the child has asked for, which seldom says so itself.
+    fn broker_closes_connection(&mut self, frame: Frame) {
+        if let Some(close) = wire::connection_close_of(&frame) {
+            let words = rules::closed(close.reply_code, close.reply_text.as_str());
+            self.effects.push(Effect::Trouble(words));
+        }
+        self.for_child(frame);
     }
 
     fn broker_closes_channel(&mut self, frame: Frame) {
