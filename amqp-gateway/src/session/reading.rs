@@ -55,8 +55,7 @@ impl Reading {
 impl Session {
     /// Why the child cannot read a task; `None`: it can, or nothing speaks against it.
     pub(super) fn not_for_child(&mut self, task: u64) -> Option<String> {
-        let held = self.held.iter().find(|held| held.number == task)?;
-        let head = held.head.as_ref()?;
+        let head = self.held.iter().find(|held| held.number == task)?.head.as_ref()?;
         let leader = format!("the leader that waits on `{}`", head.result_queue);
         let other = self.reading.generation.filter(|known| *known != head.generation);
         if let Some(worker) = other {
@@ -216,7 +215,7 @@ mod tests {
     #[test]
     fn one_whose_last_bytes_have_not_come_waits_for_them() {
         let mut session = reads(Some(Serializer::Cbor));
-        session.begins(1, "tasks", 1, TASK, 10);
+        session.begins(1, "tasks", 1, TASK);
         session.tick(session.now + FIRST_PAUSE);
         assert_eq!((session.waiting.len(), session.own.is_idle()), (1, true));
     }

@@ -97,10 +97,10 @@ impl Session {
         self.effects()
     }
 
-    /// The broker delivers the first part of a message, of which so many bytes are to come.
-    pub(super) fn begins(&mut self, channel: u16, to: &str, tag: u64, body: &[u8], rest: usize) {
+    /// The broker delivers the first part of a message, of which ten bytes are to come.
+    pub(super) fn begins(&mut self, channel: u16, to: &str, tag: u64, body: &[u8]) {
         self.broker_sent(deliver_to(channel, to, tag), now());
-        let parts = content(channel, &[0, 0], &[body.to_vec(), vec![0; rest]]);
+        let parts = content(channel, &[0, 0], &[body.to_vec(), vec![0; 10]]);
         for frame in parts.into_iter().take(2) {
             self.broker_sent(frame, now());
         }

@@ -28,7 +28,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum Then {
     /// It is put aside once more.
-    PutAside(Job),
+    PutAside(Box<Job>),
     /// It is left to other workers, for this reason.
     PassOn(String),
 }
@@ -52,7 +52,7 @@ impl Session {
         } else {
             let job = Job { tries: job.tries + 1, ..job.clone() };
             let (task, due) = (job.task, self.now + pause);
-            self.waiting.push(Waiting { task, due, then: Then::PutAside(job) });
+            self.waiting.push(Waiting { task, due, then: Then::PutAside(Box::new(job)) });
         }
     }
 
@@ -70,7 +70,7 @@ impl Session {
         for Waiting { task, then, .. } in due {
             match then {
                 Then::PutAside(job) if self.held.iter().any(|held| held.number == task) => {
-                    self.own.push(job, &mut self.effects);
+                    self.own.push(*job, &mut self.effects);
                 }
                 Then::PutAside(_) => {}
                 Then::PassOn(why) => self.pass_on(task, &why),
