@@ -8,6 +8,8 @@ use thiserror::Error;
 /// The broker's reply for a vhost that it does not have, or that is closed to us; its words alone
 /// say which.
 const NOT_ALLOWED: u16 = 530;
+/// The broker's reply to a message that is too large, among others.
+const PRECONDITION_FAILED: u16 = 406;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -100,6 +102,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The broker takes no message of that size.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        if let Self::Amqp { reply: Some(PRECONDITION_FAILED), source, .. } = self {
+            return source.to_string().contains("larger than configured max size");
+        }
+        false
+    }
+
     /// The thing asked for does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::transport::Transport;
 
 mod channels;
 mod consumers;
+mod deprecated;
 mod detail;
 mod overview;
 mod wire;

@@ -202,6 +202,28 @@ pub fn failure_of_prefix(prefix: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(words).into_owned())
 }
 
+/// What wrote a result, from its first bytes.
+#[must_use]
+pub fn serializer_of_result(prefix: &[u8]) -> Option<Serializer> {
+    match prefix {
+        [0 | 1, ..] => Some(Serializer::Postcard),
+        [0xa1, 0x62, b'O', b'k', ..] | [0xa1, 0x63, b'E', b'r', b'r', ..] => Some(Serializer::Cbor),
+        _ => None,
+    }
+}
+
+/// Who consumes, from the tag that paladin gives a consumer: five random alphanumerics, or a UUID.
+#[must_use]
+pub fn generation_of_consumer(tag: &str) -> Option<Generation> {
+    let groups: Vec<usize> = tag.split('-').map(str::len).collect();
+    let is_hex = |byte: u8| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if groups == [8, 4, 4, 4, 12] && tag.bytes().all(is_hex) {
+        return Some(Generation::V06);
+    }
+    let is_key = tag.len() == 5 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_key.then_some(Generation::V07)
+}
+
 /// What paladin calls a routing key: the name of a job's result queue.
 struct JobKey {
     queue: QueueName,
@@ -319,6 +341,26 @@ mod tests {
                 (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap())
             })
             .collect()
+    }
+
+    #[test]
+    fn a_results_first_bytes_say_what_wrote_it_and_a_consumers_tag_who() {
+        for serializer in [Serializer::Postcard, Serializer::Cbor] {
+            let failed = failed_result(serializer, "no");
+            assert_eq!(serializer_of_result(&failed), Some(serializer));
+        }
+        assert_eq!(serializer_of_result(b"\x00\x01\x00\x00\x00"), Some(Serializer::Postcard));
+        assert_eq!(serializer_of_result(b"\xa1\x62Ok\xa3"), Some(Serializer::Cbor));
+        assert_eq!(serializer_of_result(b""), None);
+        for (tag, generation) in [
+            ("a1B2c", Some(Generation::V07)),
+            ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", Some(Generation::V06)),
+            ("amq.ctag-x1", None),
+            ("ab-de", None),
+            ("", None),
+        ] {
+            assert_eq!(generation_of_consumer(tag), generation, "{tag}");
+        }
     }
 
     #[test]

@@ -198,14 +198,25 @@ impl Hands<'_> {
 /// A restore that failed, and what is certainly back.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} {} back for certain; restoring the same file again puts back the rest",
-    plural(done.messages(), "message"), agree(done.messages(), "is", "are")
+    "{} {} back for certain; {}",
+    plural(done.messages(), "message"), agree(done.messages(), "is", "are"), next_step(source)
 )]
 pub struct RestoreError {
     /// What is certainly back.
     pub done: Restored,
     /// The cause.
     pub source: SiftCause,
+}
+
+fn next_step(cause: &SiftCause) -> &'static str {
+    match cause {
+        SiftCause::Broker(error) if error.is_too_large() => {
+            "one is too large for this broker: raise `max_message_size` on its nodes, then restore the same file again"
+        }
+        SiftCause::Broker(_) | SiftCause::Backup(_) | SiftCause::NearDeliveryLimit(_) => {
+            "restoring the same file again puts back the rest"
+        }
+    }
 }
 
 impl Presence {
@@ -251,6 +262,25 @@ mod tests {
         let tabled = Message { properties: bare.properties.with_headers(), ..bare.clone() };
         assert_ne!(bare.properties, tabled.properties);
         assert_eq!(identity(&bare), identity(&tabled));
+    }
+
+    #[test]
+    fn restoring_again_is_promised_only_where_it_helps() {
+        let failed = |reply, says: &str| {
+            let (act, endpoint) = ("publish".to_owned(), "amqp://broker".to_owned());
+            let source = SiftCause::Broker(crate::Error::Amqp {
+                act,
+                endpoint,
+                reply: Some(reply),
+                source: says.into(),
+            });
+            RestoreError { done: Restored::default(), source }.to_string()
+        };
+        let large = "PRECONDITION_FAILED - message size 9 is larger than configured max size 8";
+        assert!(failed(406, large).contains("raise `max_message_size`"));
+        for (reply, says) in [(320, "CONNECTION_FORCED - restart"), (406, "another refusal")] {
+            assert!(failed(reply, says).contains("again puts back the rest"), "{says}");
+        }
     }
 
     #[test]

@@ -42,8 +42,12 @@ pub struct Counters {
     pub retried: u64,
     /// Failed tasks that were put aside after their last attempt.
     pub dead_lettered: u64,
+    /// Tries to put a task aside that the broker did not take.
+    pub dead_letters_refused: u64,
     /// Tasks that the child dropped because it was told to.
     pub aborted: u64,
+    /// Tasks that were not shown to the child because it cannot read them.
+    pub unreadable: u64,
     /// Tasks that went back to their queue untried.
     pub given_back: u64,
     /// Results that the child published: a worker's.
@@ -134,7 +138,9 @@ impl Counters {
             failed: self.failed + other.failed,
             retried: self.retried + other.retried,
             dead_lettered: self.dead_lettered + other.dead_lettered,
+            dead_letters_refused: self.dead_letters_refused + other.dead_letters_refused,
             aborted: self.aborted + other.aborted,
+            unreadable: self.unreadable + other.unreadable,
             given_back: self.given_back + other.given_back,
             results: self.results + other.results,
             answered: self.answered + other.answered,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use amqp_admin::paladin::Serializer;
 use amqp_admin::{Endpoint, VhostName};
 
 /// As often as a task that fails is given to a worker before it is put aside.
@@ -54,6 +55,15 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How queues are declared.
     pub policy: QueuePolicy,
+    /// The highest priority that task queues tell apart, declared as `x-max-priority`. Only
+    /// [`QueuePolicy::Durable`] makes use of it: quorum queues tell two levels apart (since 4.0)
+    /// without it. Leader and workers must agree.
+    pub max_priority: Option<u8>,
+    /// The priority of the tasks that the child publishes, unless it gives them one itself.
+    pub priority: Option<u8>,
+    /// What the child reads and writes (its `--serializer`), where it is known before it has said a
+    /// word: tasks that it cannot read are not shown to it.
+    pub serializer: Option<Serializer>,
     /// As often as a task is given to a worker before it is put aside.
     pub attempts: NonZeroU32,
     /// The proof that the child's tasks belong to; without one a task's result queue stands for it.
@@ -83,6 +93,9 @@ impl Config {
             vhost,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             policy: QueuePolicy::default(),
+            max_priority: None,
+            priority: None,
+            serializer: None,
             attempts: ATTEMPTS,
             proof: None,
             block: None,

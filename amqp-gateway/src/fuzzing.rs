@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use amqp_admin::paladin::Serializer;
+
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Reader};
 use crate::session::{Effect, Session, Settings};
@@ -22,6 +24,9 @@ impl Fed {
         let policy = policies.get(usize::from(choice) % policies.len()).copied();
         let settings = Settings {
             policy: policy.unwrap_or_default(),
+            max_priority: None,
+            priority: (choice & 0x08 == 0).then_some(choice),
+            serializer: (choice & 0x04 == 0).then_some(Serializer::Cbor),
             attempts: 2,
             proof: None,
             block: None,

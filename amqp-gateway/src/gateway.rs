@@ -154,6 +154,9 @@ fn settings(config: &Config, tuned: &Tuned) -> Settings {
     let holds = |rule| !config.without.contains(&rule);
     Settings {
         policy: config.policy,
+        max_priority: config.max_priority,
+        priority: config.priority,
+        serializer: config.serializer,
         attempts: config.attempts.get(),
         proof: config.proof.clone(),
         block: config.block,

@@ -9,6 +9,10 @@ use crate::config::QueuePolicy;
 pub(crate) use amqp_admin::DEAD_LETTER_QUEUE as DEAD_LETTER;
 /// How long a queue may be unused before it is deleted.
 const EXPIRES: &str = "x-expires";
+/// How many priorities a classic queue tells apart.
+const MAX_PRIORITY: &str = "x-max-priority";
+/// What a broker of 4.3 may deny, in the words of its refusal and of its configuration.
+const TRANSIENT: &str = "transient_nonexcl_queues";
 /// What implements a queue.
 const TYPE: &str = "x-queue-type";
 /// Reply code of the broker to a declaration that differs from what is there.
@@ -55,11 +59,17 @@ fn lease(arguments: &FieldTable) -> Lease {
 }
 
 /// A queue as the policy wants it; `None`: as the child declares it.
-pub(crate) fn declared(policy: QueuePolicy, declare: &queue::Declare) -> Option<queue::Declare> {
+pub(crate) fn declared(
+    policy: QueuePolicy,
+    max_priority: Option<u8>,
+    declare: &queue::Declare,
+) -> Option<queue::Declare> {
     if policy == QueuePolicy::AsIs || declare.passive || declare.exclusive {
         return None;
     }
-    let (lasting, quorum) = match role_of_declared(declare) {
+    let role = role_of_declared(declare);
+    let is_task = matches!(role, QueueRole::Task(_));
+    let (lasting, quorum) = match role {
         QueueRole::Task(_) => (true, policy == QueuePolicy::Quorum),
         QueueRole::Control => (true, false),
         QueueRole::Result => (false, false),
@@ -68,6 +78,9 @@ pub(crate) fn declared(policy: QueuePolicy, declare: &queue::Declare) -> Option<
     let mut arguments = declare.arguments.inner().clone();
     if lasting {
         arguments.remove(EXPIRES);
+    }
+    if let Some(most) = max_priority.filter(|_| is_task && !quorum) {
+        arguments.insert(MAX_PRIORITY.into(), AMQPValue::LongInt(most.into()));
     }
     if quorum {
         let text = |text: &str| AMQPValue::LongString(text.into());
@@ -113,15 +126,8 @@ pub(crate) fn mismatch(name: &str, policy: QueuePolicy, broker_says: &str) -> (S
         QueuePolicy::Durable => "durable",
         QueuePolicy::Quorum => "quorum",
     };
-    let difference = broker_says.split_once("inequivalent arg ").map_or(broker_says, |(_, it)| it);
-    let difference = difference.split_once(" in vhost ").map_or_else(
-        || difference.to_owned(),
-        |(what, rest)| {
-            let values = rest.split_once(": ").map_or(rest, |(_, values)| values);
-            format!("{what}: {values}")
-        },
-    );
     let cure = "start leader and workers with one queue policy, and delete what another one left";
+    let difference = difference(broker_says);
     let short = format!(
         "PRECONDITION_FAILED - `{name}` is there already and differs from queue policy `{policy}`: \
          {difference}; {cure}"
@@ -131,6 +137,37 @@ pub(crate) fn mismatch(name: &str, policy: QueuePolicy, broker_says: &str) -> (S
          {broker_says}; {cure} (`kubectl zero queues` shows it, `kubectl zero backup` keeps its tasks)"
     );
     (short, whole)
+}
+
+/// The broker's end of a connection, in words for an operator.
+pub(crate) fn closed(code: u16, broker_says: &str) -> String {
+    let cure = if broker_says.contains(TRANSIENT) {
+        format!(
+            "; this broker takes no queues that are neither durable nor exclusive, which paladin's \
+             are: start leader and workers with `--queue-policy durable`, or set \
+             `deprecated_features.permit.{TRANSIENT} = true` on every node of the broker"
+        )
+    } else {
+        String::new()
+    };
+    format!("the broker has closed the child's connection: {broker_says} ({code}){cure}")
+}
+
+/// What is there and what was wanted, without what stands beside it in a refusal.
+fn difference(broker_says: &str) -> String {
+    let what = broker_says.split_once("inequivalent arg ").map_or(broker_says, |(_, it)| it);
+    let Some((argument, rest)) = what.split_once(" for queue ") else { return what.to_owned() };
+    let values = rest.split_once(": ").map_or(rest, |(_, values)| values);
+    let values = values.replace("the value ", "");
+    let mut pieces = values.split(" of type ");
+    let mut short = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        // The type's name stands in quotes before the rest.
+        if let Some((_, rest)) = piece.split_once(' ') {
+            short = short + " " + rest;
+        }
+    }
+    format!("{argument}: {short}")
 }
 
 #[cfg(test)]
@@ -153,7 +190,7 @@ mod tests {
     #[test]
     fn as_is_changes_nothing() {
         for name in ["task-ipc-routing-key", "command-ipc-routing-key", "AbCdE", "mine"] {
-            assert_eq!(declared(QueuePolicy::AsIs, &as_paladin_does(name)), None);
+            assert_eq!(declared(QueuePolicy::AsIs, Some(5), &as_paladin_does(name)), None);
         }
         let exchange = exchange::Declare {
             exchange: "command-ipc-routing-key".into(),
@@ -173,7 +210,7 @@ mod tests {
             ("AbCdE", Some("LongInt(1800000)"), None),
         ] {
             for policy in [QueuePolicy::Durable, QueuePolicy::Quorum] {
-                let declare = declared(policy, &as_paladin_does(name)).unwrap();
+                let declare = declared(policy, None, &as_paladin_does(name)).unwrap();
                 assert!(declare.durable, "{name}");
                 assert_eq!(argument(&declare, EXPIRES).as_deref(), lease, "{name}");
                 let kind = kind.filter(|_| policy == QueuePolicy::Quorum);
@@ -188,8 +225,49 @@ mod tests {
         let passive = queue::Declare { passive: true, ..as_paladin_does("default") };
         let exclusive = queue::Declare { exclusive: true, ..as_paladin_does("default") };
         for declare in [mine, passive, exclusive] {
-            assert_eq!(declared(QueuePolicy::Quorum, &declare), None, "{declare:?}");
+            assert_eq!(declared(QueuePolicy::Quorum, Some(5), &declare), None, "{declare:?}");
         }
+    }
+
+    #[test]
+    fn only_durable_task_queues_are_declared_with_priorities() {
+        for (name, policy, told) in [
+            ("default", QueuePolicy::Durable, Some("LongInt(5)")),
+            ("an-operators-pool", QueuePolicy::Durable, Some("LongInt(5)")),
+            ("AbCdE", QueuePolicy::Durable, None),
+            ("command-ipc-routing-key", QueuePolicy::Durable, None),
+            ("default", QueuePolicy::Quorum, None),
+        ] {
+            let declare = declared(policy, Some(5), &as_paladin_does(name)).unwrap();
+            assert_eq!(argument(&declare, MAX_PRIORITY).as_deref(), told, "{name} {policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_another_number_of_priorities_has_both_in_a_short_text() {
+        let says = "PRECONDITION_FAILED - inequivalent arg 'x-max-priority' for queue \
+                    'task-ipc-routing-key' in vhost 'p': received the value '10' of type \
+                    'signedint' but current is the value '5' of type 'signedint'";
+        let (short, whole) = mismatch("task-ipc-routing-key", QueuePolicy::Durable, says);
+        let both = "'x-max-priority': received '10' but current is '5'";
+        assert!(short.contains(both) && short.ends_with("another one left"), "{short}");
+        assert!(short.len() <= 255 && whole.contains(says), "{} {whole}", short.len());
+    }
+
+    #[test]
+    fn a_broker_that_denies_transient_queues_is_told_with_both_cures() {
+        let says = "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.";
+        let words = closed(541, says);
+        for part in [
+            says,
+            "(541)",
+            "`--queue-policy durable`",
+            "`deprecated_features.permit.transient_nonexcl_queues = true`",
+        ] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        let words = closed(501, "FRAME_ERROR - type 7");
+        assert!(words.ends_with("FRAME_ERROR - type 7 (501)"), "{words}");
     }
 
     #[test]

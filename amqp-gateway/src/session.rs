@@ -3,6 +3,7 @@
 //! What no rule is about passes in the bytes it came in. Content that a rule is about is held back for
 //! as many of its frames as the rule must see: the header, and where it says so the first of the body.
 
+mod answering;
 mod calls;
 mod confirming;
 mod delivering;
@@ -11,13 +12,18 @@ mod held;
 mod leading;
 mod own;
 mod publishing;
+mod reading;
 mod renewing;
+#[cfg(test)]
+mod scene;
 mod settling;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use amq_protocol::protocol::queue;
+use amqp_admin::paladin::Serializer;
 use amqp_admin::{QueueName, QueueRole};
 
 use crate::activity::{Activity, Counters};
@@ -30,7 +36,9 @@ use crate::session::held::{Failure, Held};
 use crate::session::leading::Lead;
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
+use crate::session::reading::Reading;
 use crate::session::renewing::{Flow, Shift, Topology};
+use crate::session::waiting::Waiting;
 use crate::wire;
 
 /// What is to be done because a frame came, an order came or time went by.
@@ -56,6 +64,9 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) policy: QueuePolicy,
+    pub(crate) max_priority: Option<u8>,
+    pub(crate) priority: Option<u8>,
+    pub(crate) serializer: Option<Serializer>,
     pub(crate) attempts: u32,
     pub(crate) proof: Option<String>,
     pub(crate) block: Option<u64>,
@@ -88,6 +99,10 @@ pub(crate) struct Session {
     /// Jobs that the child was told to give up: it drops their tasks for some minutes.
     given_up: VecDeque<(QueueName, Instant)>,
     own: Own,
+    /// Tasks that are kept in hand for a while.
+    waiting: Vec<Waiting>,
+    /// What the child can read.
+    reading: Reading,
     /// Results shown to the child, by result queue.
     seen: BTreeMap<String, BTreeSet<String>>,
     awaited: BTreeSet<QueueName>,
@@ -115,6 +130,8 @@ struct Channel {
     outgoing: Option<Outgoing>,
     incoming: Option<Incoming>,
     consumers: BTreeMap<String, Consumer>,
+    /// Deliveries that no rule is about, and that the child has not answered.
+    unanswered: BTreeSet<u64>,
     /// Declarations that the broker has not answered: as the child named it, and as it was sent.
     declares: VecDeque<(String, queue::Declare)>,
     /// Consumers that the broker has not welcomed.
@@ -154,6 +171,7 @@ impl Session {
     pub(crate) fn new(settings: Settings, now: Instant) -> Self {
         let quorum = settings.policy == QueuePolicy::Quorum;
         let own = Own::new(settings.own_channel, settings.frame_max, quorum);
+        let reading = Reading::new(settings.serializer);
         Self {
             settings,
             now,
@@ -164,6 +182,8 @@ impl Session {
             failure: None,
             given_up: VecDeque::new(),
             own,
+            waiting: Vec::new(),
+            reading,
             seen: BTreeMap::new(),
             awaited: BTreeSet::new(),
             lead: Lead::default(),
@@ -278,7 +298,8 @@ impl Session {
         let ours =
             cancelled.is_some_and(|ok| channel.cancelling.contains(ok.consumer_tag.as_str()));
         if wire::is_answer(frame) && !ours {
-            channel.questions.pop_front();
+            let question = channel.questions.pop_front();
+            channel.unanswered.extend(wire::got(frame, question.as_ref()));
         }
         true
     }
@@ -319,7 +340,12 @@ impl Session {
     /// A header frame with these tags; `None` if it would be too long for what was agreed on.
     fn tagged(&self, frame: &Frame, tags: &[(&str, String)]) -> Option<Frame> {
         let header = crate::tags::with(&wire::content_header(frame)?, tags);
-        let frame = wire::header_frame(frame.channel(), &header)?;
+        self.reframed(frame, &header)
+    }
+
+    /// A header frame with other properties; `None` if it would be too long.
+    fn reframed(&self, frame: &Frame, header: &wire::ContentHeader) -> Option<Frame> {
+        let frame = wire::header_frame(frame.channel(), header)?;
         let limit = usize::try_from(self.settings.frame_max).unwrap_or(usize::MAX);
         (limit == 0 || frame.wire_len() <= limit).then_some(frame)
     }
@@ -327,53 +353,11 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use amq_protocol::protocol::basic;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::scene::{content, deliver, now, publish, session};
     use super::*;
-    use crate::wire::short;
-
-    fn session(policy: QueuePolicy) -> Session {
-        let settings = Settings {
-            policy,
-            attempts: 3,
-            proof: None,
-            block: None,
-            tags: true,
-            aborts: true,
-            repair: true,
-            own_channel: 2047,
-            frame_max: 131_072,
-            seed: "seed".to_owned(),
-        };
-        Session::new(settings, now())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "any time will do")]
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    fn publish(channel: u16, queue: &str) -> Frame {
-        let (exchange, routing_key) = (short(""), short(queue));
-        let publish = basic::Publish { exchange, routing_key, mandatory: false, immediate: false };
-        wire::basic(channel, basic::AMQPMethod::Publish(publish)).unwrap()
-    }
-
-    fn deliver(channel: u16, tag: u64) -> Frame {
-        let deliver = basic::Deliver { delivery_tag: tag, ..basic::Deliver::default() };
-        wire::basic(channel, basic::AMQPMethod::Deliver(deliver)).unwrap()
-    }
-
-    /// A message's header and body frames, of any bytes.
-    fn content(channel: u16, properties: &[u8], bodies: &[Vec<u8>]) -> Vec<Frame> {
-        let size: usize = bodies.iter().map(Vec::len).sum();
-        let head = [&[0, 60, 0, 0][..], &(size as u64).to_be_bytes(), properties].concat();
-        let header = Frame::new(Kind::Header, channel, &head);
-        let bodies = bodies.iter().map(|body| Frame::new(Kind::Body, channel, body));
-        header.into_iter().chain(bodies.flatten()).collect()
-    }
 
     proptest! {
         #[test]

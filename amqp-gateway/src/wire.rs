@@ -75,6 +75,8 @@ arguments! {
     ack: basic::Ack = parse_ack;
     nack: basic::Nack = parse_nack;
     reject: basic::Reject = parse_reject;
+    get: basic::Get = parse_get;
+    get_ok: basic::GetOk = parse_get_ok;
 }
 
 /// A frame with a method.
@@ -226,6 +228,19 @@ pub(crate) fn body_size(frame: &Frame) -> Option<u64> {
 pub(crate) fn give_back(channel: u16, delivery_tag: u64) -> Option<Frame> {
     let nack = basic::Nack { delivery_tag, multiple: false, requeue: true };
     basic(channel, basic::AMQPMethod::Nack(nack))
+}
+
+/// Refuses a delivery, which its queue does not get back.
+pub(crate) fn throw_away(channel: u16, delivery_tag: u64) -> Option<Frame> {
+    let nack = basic::Nack { delivery_tag, multiple: false, requeue: false };
+    basic(channel, basic::AMQPMethod::Nack(nack))
+}
+
+/// The tag of a message that was asked for one by one, if it wants an acknowledgement.
+pub(crate) fn got(answer: &Frame, question: Option<&Frame>) -> Option<u64> {
+    let got = get_ok(answer).filter(|_| answer.method() == Some((60, 71)))?;
+    let asked = question.filter(|question| question.method() == Some((60, 70))).and_then(get)?;
+    (!asked.no_ack).then_some(got.delivery_tag)
 }
 
 /// Ends a channel in good order.

@@ -21,6 +21,7 @@ mod scaler;
 mod select;
 mod survey;
 
+use amqp_admin::chain;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -51,7 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             let hint = hint::of(&error).map_or_else(String::new, |hint| format!("; {hint}"));
-            printer.say(&format!("error: {error:#}{hint}"));
+            printer.say(&format!("error: {}{hint}", chain(error.as_ref())));
             exit::code_of(&error).into()
         }
     }

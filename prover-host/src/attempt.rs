@@ -122,7 +122,12 @@ impl Attempting<'_> {
 
     fn gateway(&self) -> Config {
         let blocks = &self.proof.subject.blocks;
+        // Its tasks go before others too, where the queues tell priorities apart.
+        let most = self.prover.gateway.max_priority;
+        let most = most
+            .and_then(|most| u8::try_from(self.proof.wish.priority.clamp(0, i64::from(most))).ok());
         Config {
+            priority: most,
             proof: Some(self.attempt.tag.clone()),
             block: blocks.first().filter(|_| blocks.len() == 1).map(|block| block.number),
             ..self.prover.gateway.clone()

@@ -50,6 +50,11 @@ pub struct BrokerArgs {
     /// How queues are declared; the same for leaders and workers.
     #[arg(long, env = "ZERO_WORKER_QUEUE_POLICY", value_enum, default_value_t = QueuePolicy::AsIs)]
     pub queue_policy: QueuePolicy,
+    /// With the policy `durable`: task queues tell so many priorities apart, 1 to 255 (more than 10
+    /// cost the broker much); the same for leaders and workers. Quorum queues tell two apart by
+    /// themselves.
+    #[arg(long, env = "ZERO_WORKER_MAX_PRIORITY", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_priority: Option<u8>,
     /// As often as a task is tried before it is put aside: a task that kills so many workers is not
     /// given to another.
     #[arg(long, env = "ZERO_WORKER_ATTEMPTS", value_name = "N", default_value = "3")]
@@ -102,15 +107,20 @@ impl BrokerArgs {
     }
 
     /// What a gateway to this broker is told.
-    #[must_use]
-    pub fn gateway(&self, broker: Vec<Endpoint>, vhost: VhostName) -> Config {
+    pub fn gateway(&self, broker: Vec<Endpoint>, vhost: VhostName) -> Result<Config> {
         let policy = match self.queue_policy {
             QueuePolicy::AsIs => amqp_gateway::QueuePolicy::AsIs,
             QueuePolicy::Durable => amqp_gateway::QueuePolicy::Durable,
             QueuePolicy::Quorum => amqp_gateway::QueuePolicy::Quorum,
         };
+        let max_priority = self.max_priority;
+        if max_priority.is_some() && self.queue_policy != QueuePolicy::Durable {
+            bail!(
+                "--max-priority changes nothing without --queue-policy durable: with `as-is` queues stay as they are declared, and quorum queues tell two priorities apart without it"
+            );
+        }
         let (attempts, reconnect_for) = (self.attempts, self.reconnect_for);
-        Config { policy, attempts, reconnect_for, ..Config::new(broker, vhost) }
+        Ok(Config { policy, max_priority, attempts, reconnect_for, ..Config::new(broker, vhost) })
     }
 
     /// What no child may see.

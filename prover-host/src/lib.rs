@@ -35,6 +35,7 @@ pub mod reason;
 pub mod restarts;
 pub mod runner;
 pub mod said;
+pub mod serializer;
 pub mod signals;
 pub mod store;
 pub mod sweep;

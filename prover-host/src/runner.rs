@@ -184,7 +184,6 @@ impl Proofs {
                 match self.store.keep_proof(&proof.id, &bytes, about) {
                     Ok(file) => Finished { file: Some(file), ..ended(State::Proved, None) },
                     Err(error) => self.failed(
-                        proof,
                         attempt,
                         Reason {
                             words: format!("cannot write the proof file: {error}"),
@@ -199,11 +198,11 @@ impl Proofs {
             End::Stopped => {
                 ended(State::Queued, Some("the service ended while it was proved".to_owned()))
             }
-            End::Failed(reason) => self.failed(proof, attempt, reason),
+            End::Failed(reason) => self.failed(attempt, reason),
         }
     }
 
-    fn failed(&self, proof: &Proof, attempt: &Attempt, reason: Reason) -> Finished {
+    fn failed(&self, attempt: &Attempt, reason: Reason) -> Finished {
         if !reason.again || attempt.number >= self.options.attempts {
             return ended(State::Failed, Some(reason.words));
         }

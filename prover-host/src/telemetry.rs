@@ -41,12 +41,20 @@ const COLUMNS: [Column; 7] = [
     }),
 ];
 
-const COUNTS: [Count; 9] = [
+const COUNTS: [Count; 11] = [
     ("deliveries", "Tasks that were shown to the worker", |counters| counters.delivered),
     ("retries", "Failed tasks that were given back to be tried again", |counters| counters.retried),
     ("dead_letters", "Failed tasks that were put aside", |counters| counters.dead_lettered),
+    ("dead_letters_refused", "Tries to put a task aside that the broker refused", |counters| {
+        counters.dead_letters_refused
+    }),
     ("aborts", "Tasks that were dropped because of an abort", |counters| counters.aborted),
     ("given_back", "Tasks that went back to their queue untried", |counters| counters.given_back),
+    (
+        "unreadable",
+        "Tasks that were not shown to the worker because it cannot read them",
+        |counters| counters.unreadable,
+    ),
     ("results", "Results that the worker published", |counters| counters.results),
     ("twins", "Results and tasks that were there before and were dropped", |counters| {
         counters.twins

@@ -38,6 +38,7 @@ impl Session {
     /// A method of the broker.
     pub(super) fn broker_called(&mut self, frame: Frame) {
         match frame.method() {
+            Some((10, 50)) => self.broker_closes_connection(frame),
             Some((20, 40)) => self.broker_closes_channel(frame),
             Some((20, 41)) => self.broker_closed_channel(frame),
             Some((50, 11)) => self.broker_declared(frame),
@@ -66,7 +67,7 @@ impl Session {
         }
         let wanted = match self.private_name(&name) {
             Some(private) => Some(rules::private(&declare, &private)),
-            None => rules::declared(self.settings.policy, &declare),
+            None => rules::declared(self.settings.policy, self.settings.max_priority, &declare),
         };
         let rewritten = wanted
             .clone()
@@ -129,6 +130,9 @@ impl Session {
         self.foreign |= role == QueueRole::Other || consume.no_ack || consume.nowait;
         if matches!(role, QueueRole::Task(_)) && self.shows_no_tasks() {
             return self.pretend_to_consume(number, &consume);
+        }
+        if matches!(role, QueueRole::Task(_)) {
+            self.reading.consumes_as(consume.consumer_tag.as_str());
         }
         if role == QueueRole::Result {
             self.awaited.extend(QueueName::new(&queue));
@@ -193,8 +197,18 @@ impl Session {
         self.held = kept;
         for held in lost {
             self.counters.given_back += 1;
+            self.own.forget(held.number);
             self.effects.push(Effect::Forget(held.number));
         }
+    }
+
+    /// Because of something that the child has asked for, which seldom says so itself.
+    fn broker_closes_connection(&mut self, frame: Frame) {
+        if let Some(close) = wire::connection_close_of(&frame) {
+            let words = rules::closed(close.reply_code, close.reply_text.as_str());
+            self.effects.push(Effect::Trouble(words));
+        }
+        self.for_child(frame);
     }
 
     fn broker_closes_channel(&mut self, frame: Frame) {

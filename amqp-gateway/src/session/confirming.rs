@@ -102,10 +102,7 @@ impl Session {
     fn refused(&mut self, task: u64) {
         let words = "the broker has refused a result: its task goes back to its queue";
         self.effects.push(Effect::Trouble(words.to_owned()));
-        if let Some(held) = self.release(task) {
-            self.counters.given_back += 1;
-            self.answer(held.channel, held.tag(), wire::give_back);
-        }
+        self.give_back(task);
     }
 
     /// Everything unconfirmed goes out once more, on a new connection.

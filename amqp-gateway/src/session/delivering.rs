@@ -37,6 +37,10 @@ enum Stage {
     Unknown,
     /// All of a command has to be seen.
     Command,
+    /// The first bytes of a task have to be seen.
+    First,
+    /// It is a task that the child cannot read, and is not shown.
+    Refused(u64),
     /// It is shown; the number of a task that is taken note of.
     Shown(Option<u64>),
     /// It is not shown.
@@ -47,6 +51,11 @@ impl Incoming {
     /// A part of it has gone to the child.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.stage, Stage::Shown(_))
+    }
+
+    /// The number of a task of which no part goes to the child.
+    pub(super) fn refused(&self) -> Option<u64> {
+        if let Stage::Refused(task) = self.stage { Some(task) } else { None }
     }
 }
 
@@ -65,6 +74,7 @@ impl Session {
         };
         let consumers = &self.channel(number).consumers;
         let consumer = consumers.get(deliver.consumer_tag.as_str()).cloned();
+        let is_taken = consumer.as_ref().is_some_and(|consumer| consumer.no_ack);
         let (tags, aborts) = (self.settings.tags, self.settings.aborts);
         let concerned = consumer.filter(|consumer| match consumer.role {
             QueueRole::Task(_) => !consumer.no_ack,
@@ -72,7 +82,12 @@ impl Session {
             QueueRole::Control => aborts,
             QueueRole::DeadLetter | QueueRole::Other => false,
         });
-        let Some(consumer) = concerned else { return self.for_child(frame) };
+        let Some(consumer) = concerned else {
+            if !is_taken {
+                self.wants_word(number, visible);
+            }
+            return self.for_child(frame);
+        };
         let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
         let (frames, stage) = (vec![frame], Stage::Unknown);
         let unread = consumer.role == QueueRole::Result;
@@ -89,7 +104,7 @@ impl Session {
         };
         match incoming.stage {
             Stage::Unknown => self.header_came(&mut incoming, frame),
-            Stage::Command | Stage::Shown(_) | Stage::Hidden => {
+            Stage::Command | Stage::First | Stage::Refused(_) | Stage::Shown(_) | Stage::Hidden => {
                 let bytes = frame.payload().len() as u64;
                 incoming.rest = incoming.rest.saturating_sub(bytes);
                 self.body_came(&mut incoming, frame);
@@ -104,7 +119,7 @@ impl Session {
         let channel = frame.channel();
         let Some(header) = wire::content_header(&frame) else {
             incoming.frames.push(frame);
-            return self.show(incoming, None);
+            return self.show(channel, incoming, None);
         };
         incoming.rest = header.body_size;
         incoming.frames.push(frame);
@@ -119,9 +134,12 @@ impl Session {
                 self.counters.given_back += 1;
                 self.answer(channel, incoming.delivery_tag, wire::give_back);
             }
+            QueueRole::Task(_) if self.reading.is_known() && incoming.rest > 0 => {
+                incoming.stage = Stage::First;
+            }
             QueueRole::Task(_) => {
                 let task = self.take_note(channel, incoming, header);
-                self.show(incoming, Some(task));
+                self.show(channel, incoming, Some(task));
             }
             QueueRole::Result if self.is_twin(&incoming.consumer.queue, &header) => {
                 self.counters.twins += 1;
@@ -133,10 +151,10 @@ impl Session {
             QueueRole::Result => {
                 self.counters.answered += 1;
                 self.lead.answered(&incoming.consumer.queue);
-                self.show(incoming, None);
+                self.show(channel, incoming, None);
             }
             QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
-                self.show(incoming, None);
+                self.show(channel, incoming, None);
             }
         }
     }
@@ -150,11 +168,11 @@ impl Session {
                 }
                 self.for_child(frame);
             }
+            Stage::First => self.first_came(incoming, frame),
+            Stage::Refused(task) => self.keep(task, frame),
             Stage::Shown(Some(task)) => {
                 self.read_head(task, &frame);
-                if self.settings.repair {
-                    self.effects.push(Effect::Keep(task, frame.clone()));
-                }
+                self.keep(task, frame.clone());
                 self.for_child(frame);
             }
             Stage::Unknown | Stage::Command => {
@@ -167,8 +185,37 @@ impl Session {
         }
     }
 
-    fn show(&mut self, incoming: &mut Incoming, task: Option<u64>) {
+    /// The first bytes of a task: they say whether the child can read it.
+    fn first_came(&mut self, incoming: &mut Incoming, frame: Frame) {
+        let channel = frame.channel();
+        let Some(header) = incoming.frames.get(1).and_then(wire::content_header) else { return };
+        let task = self.take_note(channel, incoming, header);
+        self.read_head(task, &frame);
+        if let Some(why) = self.not_for_child(task) {
+            incoming.stage = Stage::Refused(task);
+            incoming.frames.clear();
+            self.keep(task, frame);
+            self.refuse(task, why);
+        } else {
+            self.show(channel, incoming, Some(task));
+            self.keep(task, frame.clone());
+            self.for_child(frame);
+        }
+    }
+
+    /// A part of a task, in case it has to be published again.
+    fn keep(&mut self, task: u64, frame: Frame) {
+        if self.settings.repair {
+            self.effects.push(Effect::Keep(task, frame));
+        }
+    }
+
+    fn show(&mut self, channel: u16, incoming: &mut Incoming, task: Option<u64>) {
         incoming.stage = Stage::Shown(task);
+        self.counters.delivered += u64::from(task.is_some());
+        if task.is_none() && !incoming.consumer.no_ack {
+            self.wants_word(channel, incoming.delivery_tag);
+        }
         for frame in std::mem::take(&mut incoming.frames) {
             self.for_child(frame);
         }
@@ -208,7 +255,6 @@ impl Session {
 
     fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
         let number = self.next_number();
-        self.counters.delivered += 1;
         self.held.push(Held {
             number,
             channel,
@@ -251,7 +297,7 @@ impl Session {
             incoming.frames.iter().skip(2).flat_map(|frame| frame.payload().to_vec()).collect();
         let command = paladin::command(&body);
         let concerned = match &command {
-            None => return self.show(incoming, None),
+            None => return self.show(channel, incoming, None),
             Some(command) => match &command.scope {
                 Scope::Everything => {
                     self.mark_aborted(|held| proof.is_none() || proof == held.proof())
@@ -268,7 +314,7 @@ impl Session {
             },
         };
         if concerned {
-            self.show(incoming, None);
+            self.show(channel, incoming, None);
         } else {
             self.counters.aborts_dropped += 1;
             self.hide(channel, incoming);

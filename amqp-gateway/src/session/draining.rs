@@ -41,6 +41,7 @@ impl Session {
         if matches!(self.drain, Drain::No | Drain::Idle) {
             self.drain = Drain::Finishing;
             self.cancel_task_consumers();
+            self.wait_no_longer();
         }
         self.go_on_draining();
     }
@@ -60,6 +61,7 @@ impl Session {
     pub(super) fn spend(&mut self) {
         self.spent = true;
         self.cancel_task_consumers();
+        self.wait_no_longer();
     }
 
     /// At the broker, and behind the child's back.

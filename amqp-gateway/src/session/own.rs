@@ -10,6 +10,8 @@ use crate::frame::{Frame, Kind};
 use crate::rules::DEAD_LETTER;
 use crate::wire::{self, ContentHeader, short};
 
+/// Reply code of the broker to what a user may not do.
+const ACCESS_REFUSED: u16 = 403;
 /// Head and end of a frame.
 const FRAME_OVERHEAD: u32 = 8;
 
@@ -23,6 +25,8 @@ pub(super) struct Job {
     pub(super) header: ContentHeader,
     /// `None`: what was kept of the task.
     pub(super) body: Option<Vec<u8>>,
+    /// How often it was tried before, in vain.
+    pub(super) tries: u32,
 }
 
 /// Why it is published.
@@ -30,6 +34,8 @@ pub(super) struct Job {
 pub(super) enum Aim {
     /// The task is tried again.
     Retry,
+    /// The task is for another worker to read.
+    PassOn,
     /// The task is put aside.
     DeadLetter,
     /// The leader hears of the failure, which the child did not tell.
@@ -37,12 +43,25 @@ pub(super) enum Aim {
 }
 
 /// What has become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     /// The broker has it.
     Confirmed,
     /// The broker does not have it.
-    Lost,
+    Lost(Loss),
+}
+
+/// Why the broker did not take a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// There is no such queue.
+    NoQueue,
+    /// There is no such queue, and we may not make it: in the broker's words.
+    Denied(String),
+    /// The queue takes no more.
+    Full,
+    /// In the broker's words.
+    Refused(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +84,8 @@ pub(super) struct Own {
     /// Published and not yet confirmed; whether it came back.
     flying: Option<(Job, bool)>,
     dead_letters_are_there: bool,
+    /// The broker's words when we were not allowed to make it.
+    denied: Option<String>,
 }
 
 impl Own {
@@ -80,11 +101,24 @@ impl Own {
             waiting: VecDeque::new(),
             flying: None,
             dead_letters_are_there: false,
+            denied: None,
         }
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.flying.is_none()
+    }
+
+    #[cfg(test)]
+    pub(super) fn first(&self) -> Option<Job> {
+        self.waiting.front().cloned()
+    }
+
+    /// What is to be published because of a task.
+    #[cfg(test)]
+    pub(super) fn waiting_for(&self, task: u64) -> Vec<Aim> {
+        let jobs = self.waiting.iter().filter(|job| job.task == task);
+        jobs.map(|job| job.aim).collect()
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -96,6 +130,11 @@ impl Own {
         self.state = State::Shut;
         self.waiting.clear();
         self.flying = None;
+    }
+
+    /// A task is the broker's again, so nothing is left to say about it.
+    pub(super) fn forget(&mut self, task: u64) {
+        self.waiting.retain(|job| job.task != task);
     }
 
     pub(super) fn push(&mut self, job: Job, effects: &mut Vec<Effect>) {
@@ -175,14 +214,7 @@ impl Own {
                 self.dead_letters_are_there = true;
                 self.state = State::Ready;
             }
-            (Some((20, 40)), state) => {
-                // A declaration that differs from what is there means that it is there.
-                self.dead_letters_are_there |= state == State::Declaring;
-                self.state = State::Shut;
-                let ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
-                self.say(&AMQPClass::Channel(ok), effects);
-                fate = self.flying.take().map(|(job, _)| (job, Fate::Lost));
-            }
+            (Some((20, 40)), state) => fate = self.closed(frame, state, effects),
             (Some((20, 41)), _) => self.state = State::Shut,
             (Some((60, 50)), _) => {
                 if let Some((_, came_back)) = &mut self.flying {
@@ -191,14 +223,48 @@ impl Own {
             }
             (Some((60, 80)), _) => {
                 fate = self.flying.take().map(|(job, came_back)| {
-                    (job, if came_back { Fate::Lost } else { Fate::Confirmed })
+                    let fate = if came_back { self.came_back(job.aim) } else { Fate::Confirmed };
+                    (job, fate)
                 });
             }
-            (Some((60, 120)), _) => fate = self.flying.take().map(|(job, _)| (job, Fate::Lost)),
+            (Some((60, 120)), _) => {
+                fate = self.flying.take().map(|(job, _)| (job, Fate::Lost(Loss::Full)));
+            }
             _ => {}
         }
         self.go_on(effects);
         fate
+    }
+
+    /// The broker has closed the channel.
+    fn closed(
+        &mut self,
+        frame: &Frame,
+        state: State,
+        effects: &mut Vec<Effect>,
+    ) -> Option<(Job, Fate)> {
+        let close = wire::channel_close_of(frame);
+        let says = close.as_ref().map(|close| close.reply_text.to_string()).unwrap_or_default();
+        if state == State::Declaring {
+            // A declaration that differs from what is there means that it is there; and where we may
+            // not make it, somebody else may have done so.
+            self.dead_letters_are_there = true;
+            let denied = close.is_some_and(|close| close.reply_code == ACCESS_REFUSED);
+            self.denied = denied.then(|| says.clone());
+        }
+        self.state = State::Shut;
+        let ok = channel::AMQPMethod::CloseOk(channel::CloseOk {});
+        self.say(&AMQPClass::Channel(ok), effects);
+        self.flying.take().map(|(job, _)| (job, Fate::Lost(Loss::Refused(says))))
+    }
+
+    /// There was no queue for it; that for dead letters is to be made before the next.
+    fn came_back(&mut self, aim: Aim) -> Fate {
+        if aim != Aim::DeadLetter {
+            return Fate::Lost(Loss::NoQueue);
+        }
+        self.dead_letters_are_there = false;
+        Fate::Lost(self.denied.take().map_or(Loss::NoQueue, Loss::Denied))
     }
 }
 
@@ -209,7 +275,7 @@ impl Session {
             self.drain.closed(self.settings.own_channel);
         }
         if let Some((job, fate)) = self.own.heard(frame, &mut self.effects) {
-            self.settled(&job, fate);
+            self.settled(&job, &fate);
         }
     }
 }

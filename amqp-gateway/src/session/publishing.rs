@@ -79,7 +79,8 @@ impl Session {
         if self.held.iter().any(|held| held.awaits_answer_to(key)) {
             return Some(About::Result(key.to_owned()));
         }
-        let is_task = self.settings.tags && matches!(self.role_of(key), QueueRole::Task(_));
+        let ours = self.settings.tags || self.settings.priority.is_some();
+        let is_task = ours && matches!(self.role_of(key), QueueRole::Task(_));
         is_task.then_some(About::Task)
     }
 
@@ -134,7 +135,10 @@ impl Session {
         };
         outgoing.verdict = Some(verdict);
         let tagged = if tags.is_empty() { None } else { self.tagged(header, &tags) };
-        let header = tagged.unwrap_or_else(|| header.clone());
+        let mut header = tagged.unwrap_or_else(|| header.clone());
+        if outgoing.about == About::Task {
+            header = self.prioritized(&header).unwrap_or(header);
+        }
         match verdict {
             Verdict::Pass(_) => {
                 let repair = self.settings.repair;
@@ -156,13 +160,23 @@ impl Session {
         }
     }
 
+    /// The header of a task with the priority of the child's tasks; `None`: it stays as it is.
+    fn prioritized(&self, header: &Frame) -> Option<Frame> {
+        let (priority, read) = (self.settings.priority?, wire::content_header(header)?);
+        if read.properties.priority().is_some() {
+            return None;
+        }
+        let properties = read.properties.clone().with_priority(priority);
+        self.reframed(header, &wire::ContentHeader { properties, ..read })
+    }
+
     /// A task that has been tagged before keeps its tags: it is a copy.
     fn tags_of_task(&mut self, header: &Frame, prefix: &[u8]) -> Vec<(&'static str, String)> {
         self.counters.published += 1;
         let known = wire::content_header(header).map(|header| crate::tags::read(&header));
         let Some(head) = head_of_prefix(prefix) else { return Vec::new() };
         self.lead.published(&head);
-        if known.is_some_and(|tags| tags.task.is_some()) {
+        if !self.settings.tags || known.is_some_and(|tags| tags.task.is_some()) {
             return Vec::new();
         }
         let number = self.next_number();
@@ -187,6 +201,7 @@ impl Session {
     ) -> (Verdict, Vec<(&'static str, String)>) {
         let counted = self.channel(channel).confirms;
         let (attempts, repair) = (self.settings.attempts, self.settings.repair && !counted);
+        self.reading.wrote(prefix);
         let tag = self.settings.tags;
         let Some(held) = self.held.iter_mut().find(|held| held.awaits_answer_to(queue)) else {
             return (Verdict::Pass(None), Vec::new());
@@ -284,4 +299,31 @@ impl Session {
 fn failure_of(held: &super::held::Held, attempts: u32, at: std::time::Instant) -> Failure {
     let is_held_back = held.tags.attempt < attempts && !held.abort_shown;
     Failure { proof: held.proof(), is_held_back, at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::super::scene::{DONE, TASK, now, settings, to_broker};
+    use super::*;
+    use crate::config::QueuePolicy;
+
+    fn published(session: &mut Session, queue: &str, body: &[u8]) -> wire::ContentHeader {
+        let effects = session.publishes(1, queue, body);
+        to_broker(&effects).find_map(wire::content_header).unwrap()
+    }
+
+    #[test]
+    fn tasks_have_the_proofs_priority_with_and_without_tags_and_nothing_else_has() {
+        for tags in [true, false] {
+            let settings = Settings { priority: Some(7), tags, ..settings(QueuePolicy::AsIs) };
+            let mut session = Session::new(settings, now());
+            let task = published(&mut session, "default", TASK);
+            assert_eq!(*task.properties.priority(), Some(7));
+            assert_eq!(crate::tags::read(&task).task.is_some(), tags);
+            assert_eq!(*published(&mut session, "AbCdE", DONE).properties.priority(), None);
+        }
+        let mut session = Session::new(settings(QueuePolicy::AsIs), now());
+        assert_eq!(*published(&mut session, "default", TASK).properties.priority(), None);
+    }
 }

@@ -178,6 +178,7 @@ impl Session {
         self.now = now;
         self.counters.reconnects += 1;
         self.own.reset();
+        self.waiting.clear();
         self.failure = None;
         let held = std::mem::take(&mut self.held);
         for mut task in held {
@@ -192,6 +193,7 @@ impl Session {
         self.renewals += 1;
         for channel in self.channels.values_mut() {
             channel.incoming = None;
+            channel.unanswered.clear();
             channel.cancelling.clear();
             channel.unasked.clear();
             channel.shift.renew();
@@ -241,7 +243,7 @@ impl Session {
             .filter_map(|name| Some((name.clone(), self.private_name(name)?)))
             .collect();
         let sent_as = |name: &str| names.get(name).map_or_else(|| name.to_owned(), Clone::clone);
-        let policy = self.settings.policy;
+        let (policy, max_priority) = (self.settings.policy, self.settings.max_priority);
         let channel = self.channel(number);
         let mut methods = channel.opened_again();
         let topology = &channel.topology;
@@ -250,7 +252,7 @@ impl Session {
             let wanted = exchange::Declare { nowait: true, ..wanted };
             methods.push(Method::Exchange(exchange::AMQPMethod::Declare(wanted)));
         }
-        methods.extend(queues_again(topology, policy, &names));
+        methods.extend(queues_again(topology, (policy, max_priority), &names));
         for bind in &topology.bindings {
             let queue = short(&sent_as(bind.queue.as_str()));
             let bind = queue::Bind { queue, nowait: true, ..bind.clone() };
@@ -292,7 +294,7 @@ impl Session {
 /// Declares the queues that are consumed from, and those that tasks are in.
 fn queues_again(
     topology: &Topology,
-    policy: QueuePolicy,
+    (policy, max_priority): (QueuePolicy, Option<u8>),
     private: &BTreeMap<String, String>,
 ) -> Vec<Method> {
     let consumed = |name: &str| topology.consumers.values().any(|it| it.queue.as_str() == name);
@@ -302,7 +304,9 @@ fn queues_again(
     let declare = |(name, declare): (&String, &queue::Declare)| {
         let wanted = match private.get(name) {
             Some(private) => rules::private(declare, private),
-            None => rules::declared(policy, declare).unwrap_or_else(|| declare.clone()),
+            None => {
+                rules::declared(policy, max_priority, declare).unwrap_or_else(|| declare.clone())
+            }
         };
         let wanted = queue::Declare { nowait: true, ..wanted };
         Method::Queue(queue::AMQPMethod::Declare(wanted))

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use amq_protocol::protocol::{BasicProperties, basic};
+use amq_protocol::protocol::BasicProperties;
 use amqp_admin::paladin::{Generation, failed_result};
 
 use super::held::{End, Failure, Held};
 use super::own::{Aim, Fate, Job};
 use super::{Effect, Session};
-use crate::frame::Frame;
 use crate::rules::DEAD_LETTER;
 use crate::tags::{self, ATTEMPT_HEADER, QUEUE_HEADER, REASON_HEADER, SKIPPED_HEADER, TASK_HEADER};
 use crate::wire::{self, ContentHeader};
@@ -23,66 +22,15 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(10);
 const GIVEN_UP: Duration = Duration::from_secs(130);
 /// A v0.6 worker drops a task once each [`WORDS_PATIENCE`] while it has given up the job.
 const SKIPS_MAX: u32 = 100;
+/// A task that nobody can read goes round so often, with growing pauses: among many workers of which
+/// one can read it, it finds that one.
+const UNREAD_MAX: u32 = 30;
 /// A reason is for people, and has to fit a frame with the other headers.
 const REASON_MAX: usize = 1000;
 
 impl Session {
-    pub(super) fn child_acks(&mut self, frame: Frame) {
-        let Some(ack) = wire::ack(&frame) else { return self.for_broker(frame) };
-        let tasks = self.tasks_of(frame.channel(), ack.delivery_tag, ack.multiple);
-        let [task] = *tasks else {
-            self.counters.done += tasks.len() as u64;
-            for task in tasks {
-                self.release(task);
-            }
-            return self.pass_answer(frame);
-        };
-        self.counters.done += 1;
-        let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
-        let spent = std::mem::take(&mut held.abort_shown) && !is_v06(held);
-        let waits = self.settings.repair && held.head.is_some() && !held.answered;
-        if waits && held.withheld.is_empty() && !ack.multiple {
-            held.end = End::Acked(frame, self.now);
-        } else {
-            self.finish(task, frame);
-        }
-        if spent {
-            self.spend();
-        }
-    }
-
-    pub(super) fn child_rejects(&mut self, frame: Frame) {
-        let Some(reject) = wire::reject(&frame) else { return self.for_broker(frame) };
-        let (delivery_tag, requeue) = (reject.delivery_tag, reject.requeue);
-        self.child_drops(frame, &basic::Nack { delivery_tag, multiple: false, requeue });
-    }
-
-    pub(super) fn child_nacks(&mut self, frame: Frame) {
-        let Some(nack) = wire::nack(&frame) else { return self.for_broker(frame) };
-        self.child_drops(frame, &nack);
-    }
-
-    fn child_drops(&mut self, frame: Frame, nack: &basic::Nack) {
-        let tasks = self.tasks_of(frame.channel(), nack.delivery_tag, nack.multiple);
-        if tasks.is_empty() || nack.requeue || !self.settings.repair {
-            let count = if nack.requeue {
-                &mut self.counters.given_back
-            } else {
-                &mut self.counters.failed
-            };
-            *count += tasks.len() as u64;
-            for task in tasks {
-                self.release(task);
-            }
-            return self.pass_answer(frame);
-        }
-        for task in tasks {
-            self.dropped(task);
-        }
-    }
-
     /// The child has dropped a task. It is settled once the child has said why, or will not.
-    fn dropped(&mut self, task: u64) {
+    pub(super) fn dropped(&mut self, task: u64) {
         let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
         let queue = held.head.as_ref().map(|head| &head.result_queue);
         let given_up = self.given_up.iter().any(|(job, _)| Some(job) == queue);
@@ -120,38 +68,68 @@ impl Session {
         } else if again {
             retry(held, held.tags.attempt + 1, 0, Some(words.clone()))
         } else {
-            aside(held, words.clone())
+            return self.put_aside(task, &words, why.is_none());
         };
-        let told = held.sent;
         let failure = Failure { proof: held.proof(), is_held_back: again, at: self.now };
-        let tell = (job.aim == Aim::DeadLetter && !told).then(|| tell(held, &words)).flatten();
         self.counters.failed += u64::from(!skipped);
         self.failure = (why.is_none() && !skipped).then_some(failure);
-        if job.aim == Aim::DeadLetter {
-            let whole = format!(
-                "a task of `{}` was put aside after {attempts} attempts: {words}",
-                job.queue_told()
-            );
-            self.effects.push(Effect::Trouble(whole));
-        }
+        self.own.push(job, &mut self.effects);
+    }
+
+    /// Puts a task aside for good; its leader hears why, if the child has not told it. `may_abort`:
+    /// the child has tried it, and its abort may follow.
+    fn put_aside(&mut self, task: u64, words: &str, may_abort: bool) {
+        let Some(held) = self.held.iter().find(|held| held.number == task) else { return };
+        let job = aside(held, words.to_owned());
+        let tell = if held.sent { None } else { tell(held, words) };
+        let failure = Failure { proof: held.proof(), is_held_back: false, at: self.now };
+        self.failure = may_abort.then_some(failure);
+        self.counters.failed += 1;
+        let queue = job.queue_told();
+        let whole = format!(
+            "a task of `{queue}` was put aside after {} attempts: {words}",
+            held.tags.attempt
+        );
+        self.effects.push(Effect::Trouble(whole));
         for job in tell.into_iter().chain([job]) {
             self.own.push(job, &mut self.effects);
         }
     }
 
+    /// Leaves a task that the child cannot read to other workers, or puts it aside when nobody can.
+    pub(super) fn pass_on(&mut self, task: u64, why: &str) {
+        let Some(held) = self.held.iter().find(|held| held.number == task) else { return };
+        let skipped = held.tags.skipped + 1;
+        if !self.settings.repair {
+            self.give_back(task);
+        } else if skipped > UNREAD_MAX {
+            self.put_aside(task, why, false);
+        } else {
+            let job = retry(held, held.tags.attempt, skipped, Some(why.to_owned()));
+            self.own.push(Job { aim: Aim::PassOn, ..job }, &mut self.effects);
+        }
+    }
+
     /// The broker has said what became of what we published.
-    pub(super) fn settled(&mut self, job: &Job, fate: Fate) {
+    pub(super) fn settled(&mut self, job: &Job, fate: &Fate) {
         match (job.aim, fate) {
             (Aim::Tell, _) => return,
+            (Aim::DeadLetter, Fate::Lost(loss)) => return self.not_put_aside(job, loss),
+            (Aim::PassOn, Fate::Confirmed) => {}
             (Aim::Retry, Fate::Confirmed) => self.counters.retried += 1,
             (Aim::DeadLetter, Fate::Confirmed) => self.counters.dead_lettered += 1,
-            (Aim::Retry | Aim::DeadLetter, Fate::Lost) => self.counters.given_back += 1,
+            (Aim::Retry | Aim::PassOn, Fate::Lost(_)) => return self.give_back(job.task),
         }
-        let Some(held) = self.release(job.task) else { return };
-        let (channel, tag) = (held.channel, held.tag());
-        match fate {
-            Fate::Confirmed => self.answer(channel, tag, wire::ack_of),
-            Fate::Lost => self.answer(channel, tag, wire::give_back),
+        if let Some(held) = self.release(job.task) {
+            self.answer(held.channel, held.tag(), wire::ack_of);
+        }
+    }
+
+    /// A task goes back to its queue as it was.
+    pub(super) fn give_back(&mut self, task: u64) {
+        if let Some(held) = self.release(task) {
+            self.counters.given_back += 1;
+            self.answer(held.channel, held.tag(), wire::give_back);
         }
     }
 
@@ -192,30 +170,20 @@ impl Session {
                 None => self.settle(task, None),
             }
         }
+        self.wait_is_over();
         self.go_on_draining();
-    }
-
-    /// The tasks in hand that an acknowledgement is about.
-    fn tasks_of(&self, channel: u16, tag: u64, multiple: bool) -> Vec<u64> {
-        let meant = |held: &&Held| {
-            let to_settle = matches!(held.end, End::Open);
-            let this = held.delivery_tag == tag;
-            let before = multiple && (tag == 0 || held.delivery_tag <= tag);
-            to_settle && held.channel == channel && (this || before)
-        };
-        self.held.iter().filter(meant).map(|held| held.number).collect()
     }
 }
 
 impl Job {
     /// The queue that the task came from.
-    fn queue_told(&self) -> String {
+    pub(super) fn queue_told(&self) -> String {
         let properties = amqp_admin::Properties::from(self.header.properties.clone());
         properties.header(QUEUE_HEADER).unwrap_or_else(|| self.queue.clone())
     }
 }
 
-fn is_v06(held: &Held) -> bool {
+pub(super) fn is_v06(held: &Held) -> bool {
     held.head.as_ref().is_some_and(|head| head.generation == Generation::V06)
 }
 
@@ -248,7 +216,7 @@ fn aside(held: &Held, why: String) -> Job {
 
 fn job(held: &Held, aim: Aim, queue: &str, tags: &[(&str, String)]) -> Job {
     let header = tags::with(&held.header, tags);
-    Job { aim, task: held.number, queue: queue.to_owned(), header, body: None }
+    Job { aim, task: held.number, queue: queue.to_owned(), header, body: None, tries: 0 }
 }
 
 /// The failed result that the child did not send, so that the leader does not wait for ever.
@@ -264,5 +232,6 @@ fn tell(held: &Held, words: &str) -> Option<Job> {
         queue: task.result_queue.to_string(),
         header: tags::with(&header, &tags),
         body: Some(body),
+        tries: 0,
     })
 }

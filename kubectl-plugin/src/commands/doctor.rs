@@ -55,7 +55,12 @@ struct Finding {
 
 /// Looks and tells.
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
-    let (facts, overview) = tokio::join!(Facts::read(broker), broker.management.overview());
+    let management = &broker.management;
+    let (facts, overview, permitted) = tokio::join!(
+        Facts::read(broker),
+        management.overview(),
+        management.permits_transient_queues()
+    );
     let facts = facts?;
     let sample = sample(broker, &facts, args.number).await?;
     let mut leases = Vec::new();
@@ -67,7 +72,10 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         }
     }
     let version = overview.map(|overview| overview.version).ok();
-    let findings = check(&Evidence { facts: &facts, sample: &sample, leases: &leases, version });
+    // A broker that does not tell is judged by its version.
+    let transient = permitted.ok().flatten();
+    let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
+    let findings = check(&Evidence { facts, sample, leases, version, transient });
     print(&findings, printer)?;
     let ill = findings.iter().any(|finding| finding.verdict == Verdict::Found);
     Ok(if ill { exit::UNHEALTHY } else { exit::DONE })

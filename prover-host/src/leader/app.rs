@@ -70,7 +70,7 @@ async fn proofs(cli: &Cli, wards: Wards) -> Result<Arc<Proofs>> {
     let (broker, vhost) = cli.broker.endpoints()?;
     let secrets = cli.broker.secrets(&broker);
     let first = broker.first().cloned().context("no broker is named")?;
-    let gateway = cli.broker.gateway(broker, vhost.clone());
+    let gateway = cli.broker.gateway(broker, vhost.clone())?;
     let policy: QueuePolicy = gateway.policy;
     let programs = &cli.programs;
     let leader = words("--leader", programs.leader.as_deref())?.context("give --leader")?;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use amqp_admin::chain;
-use amqp_gateway::Gateway;
+use amqp_gateway::{Config, Gateway};
 use anyhow::{Context as _, Result, anyhow};
 use prometheus_client::registry::Registry;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -25,6 +25,7 @@ use crate::configuration::Configuration;
 use crate::logs::Format;
 use crate::reaper::Reaper;
 use crate::restarts::Policy;
+use crate::serializer::{VARIABLE, serializer};
 use crate::signals::Signals;
 use crate::telemetry::{Export, PREFIX};
 use crate::{http, watching};
@@ -85,7 +86,9 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let (broker, vhost) = cli.broker.endpoints()?;
     let secrets = cli.broker.secrets(&broker);
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
-    let gateway = Gateway::start(cli.broker.gateway(broker, vhost)).await;
+    let reads = serializer(&cli.command, std::env::var_os(VARIABLE).as_deref());
+    let config = Config { serializer: reads, ..cli.broker.gateway(broker, vhost)? };
+    let gateway = Gateway::start(config).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());
     let mut cleaned = clean(&cli.command, std::env::vars_os(), &uri, &secrets)?;

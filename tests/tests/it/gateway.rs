@@ -1,15 +1,18 @@
 //! The gateway between real clients and a real broker.
 
 mod aborts;
+mod aside;
 mod crashes;
 mod draining;
 mod links;
 mod opening;
 mod policies;
+mod priorities;
 mod raw;
 mod relaying;
 mod renewing;
 mod repair;
+mod several;
 mod sizes;
 pub(crate) mod tags;
 mod tls;

@@ -1,6 +1,11 @@
 //! Hazards of the prover, by their number in `kubectl zero doctor`: first the harm without a gateway,
 //! then its absence with one. Others of them have their tests where the cure is tested: H2 and H5 in
-//! `gateway/repair.rs`, H6 in `gateway/policies.rs`, H18 in `host/circuits.rs`.
+//! `gateway/repair.rs`, H18 in `host/circuits.rs`.
+
+mod aborts;
+mod leases;
+mod readers;
+mod readiness;
 
 use std::path::Path;
 
@@ -171,11 +176,17 @@ impl Reached for By<'_> {
 
 /// Until the task queue has so many consumers.
 async fn consumed(vhost: &Vhost, consumers: usize) {
+    consumers_are(vhost, consumers, |queue| queue == V07.task_queue).await;
+}
+
+/// Until the queues of these names have so many consumers.
+async fn consumers_are(vhost: &Vhost, consumers: usize, named: impl Fn(&str) -> bool) {
     let path = format!("/api/consumers/{}", tests::access::segment(vhost.name()));
     let looked = poll::until("consumers to come or go", LIMIT, async || {
         let told = vhost.access().management().get(&path).map_err(|error| error.to_string())?;
         let all = told.as_array().unwrap().iter();
-        let ours = all.filter(|consumer| consumer["queue"]["name"] == V07.task_queue).count();
+        let ours = all.filter(|consumer| consumer["queue"]["name"].as_str().is_some_and(&named));
+        let ours = ours.count();
         if ours == consumers { Ok(()) } else { Err(told.to_string()) }
     });
     looked.await.unwrap();

@@ -132,7 +132,7 @@ impl Host {
     }
 
     /// What it answers on a path; it listens on a port it chose itself.
-    fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
         let log = self.log();
         let address = log.split_once("metrics are on http://").and_then(|(_, rest)| {
             rest.split_once("/metrics").map(|(address, _)| address.to_owned())

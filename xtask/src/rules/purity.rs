@@ -13,7 +13,7 @@ const PURE: [(&str, &[&str]); 5] = [
     ),
     ("amqp-gateway", &["frame", "rules", "session", "tags", "wire"]),
     ("kubectl-plugin", &["select", "holders"]),
-    ("prover-host", &["cleaning", "ending", "logs", "restarts", "tally", "tasks"]),
+    ("prover-host", &["cleaning", "ending", "logs", "restarts", "serializer", "tally", "tasks"]),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
 ];
 /// What stands for input and output.

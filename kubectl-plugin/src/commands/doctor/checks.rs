@@ -23,6 +23,8 @@ pub(super) struct Evidence<'a> {
     pub(super) leases: &'a [(QueueName, QueueDetail)],
     /// The broker's version, if it told.
     pub(super) version: Option<String>,
+    /// Whether the broker permits transient queues, if it told.
+    pub(super) transient: Option<bool>,
 }
 
 /// One finding for each hazard, by number.
@@ -232,10 +234,14 @@ impl Evidence<'_> {
     }
 
     fn transient_queues(&self) -> Finding {
-        let mut parts =
-            self.version.as_deref().unwrap_or_default().split('.').map(str::parse::<u32>);
-        let (verdict, evidence) = match (parts.next(), parts.next()) {
-            (Some(Ok(major)), Some(Ok(minor))) => {
+        let version = self.version.as_deref().unwrap_or_default();
+        let mut parts = version.split('.').map(str::parse::<u32>);
+        let (verdict, evidence) = match (self.transient, parts.next(), parts.next()) {
+            (Some(permits), ..) => {
+                let does = if permits { "permits" } else { "denies" };
+                (found(!permits), format!("the broker says that it {does} them"))
+            }
+            (None, Some(Ok(major)), Some(Ok(minor))) => {
                 let verdict = found((major, minor) >= (4, 3));
                 (verdict, format!("the broker is RabbitMQ {major}.{minor}; 4.3 may refuse them"))
             }
@@ -246,7 +252,7 @@ impl Evidence<'_> {
             hazard: "the broker refuses transient queues, which paladin declares",
             verdict,
             evidence,
-            cure: "set deprecated_features.permit.transient_nonexcl_queues = true on every node",
+            cure: "give every gateway --queue-policy durable, or set deprecated_features.permit.transient_nonexcl_queues = true on every node",
         }
     }
 
@@ -323,7 +329,7 @@ mod tests {
 
     fn verdicts(facts: &Facts, sample: &Sample, version: &str) -> Vec<(&'static str, Verdict)> {
         let version = Some(version.to_owned());
-        let findings = check(&Evidence { facts, sample, leases: &[], version });
+        let findings = check(&Evidence { facts, sample, leases: &[], version, transient: None });
         findings.iter().map(|finding| (finding.id, finding.verdict)).collect()
     }
 
@@ -369,6 +375,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_broker_says_of_transient_queues_counts_more_than_its_version() {
+        let (facts, sample) = (at_work(), sample());
+        for (version, transient, verdict) in [
+            ("4.3.6", Some(true), NotFound),
+            ("4.3.6", Some(false), Found),
+            ("4.0.5", Some(false), Found),
+            ("4.3.6", None, Found),
+            ("4.0.5", None, NotFound),
+        ] {
+            let version = Some(version.to_owned());
+            let evidence =
+                Evidence { facts: &facts, sample: &sample, leases: &[], version, transient };
+            assert_eq!(evidence.transient_queues().verdict, verdict, "{transient:?}");
+        }
+    }
+
+    #[test]
     fn what_was_not_looked_at_is_not_said_to_be_well() {
         let none = Sample::default();
         let found = verdicts(&at_work(), &none, "no version");
@@ -390,7 +413,8 @@ mod tests {
         };
         let leases = [(QueueName::new("tasks").unwrap(), detail)];
         let (facts, sample) = (at_work(), sample());
-        let evidence = Evidence { facts: &facts, sample: &sample, leases: &leases, version: None };
+        let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
+        let evidence = Evidence { facts, sample, leases, version: None, transient: None };
         assert_eq!(evidence.expiry().verdict, Found);
     }
 }

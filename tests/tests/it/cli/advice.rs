@@ -2,19 +2,12 @@
 //! when all is well, and what when it is not.
 
 use regex::Regex;
+use tests::harness;
 use tests::scaler::Launch;
 use tests::zero::Answer;
 
 use super::desk::{Desk, TASKS};
 use super::tasks::{QUEUE, WANTED, confirmed, take};
-
-/// Whether the broker is one that H9 is about.
-fn refuses_transient_queues(desk: &Desk) -> bool {
-    let told = desk.vhost.access().management().get("/api/overview").unwrap();
-    let version = told["rabbitmq_version"].as_str().unwrap();
-    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
-    (parts.next(), parts.next()) >= (Some(4), Some(3))
-}
 
 #[tokio::test]
 async fn doctor_tells_each_hazard_and_its_cure() {
@@ -29,7 +22,7 @@ async fn doctor_tells_each_hazard_and_its_cure() {
     // One worker takes tasks and commands, one leader waits.
     let leader = desk.leader(WANTED.result_queue).await;
     let worker = [desk.consumer(QUEUE).await, desk.consumer("command-ipc-routing-key").await];
-    let h9 = refuses_transient_queues(&desk);
+    let h9 = harness::series().denies_transient_queues();
     desk.run(if h9 { 6 } else { 0 }, &["doctor"]);
     for consumer in worker.into_iter().chain([leader]) {
         consumer.close().await.unwrap();
@@ -44,7 +37,7 @@ async fn doctor_tells_each_hazard_and_its_cure() {
     desk.run_as(&nowhere, 1, &["doctor"]);
     desk.run(2, &["doctor", "--number", "many"]);
     let record = desk.record();
-    let record = Regex::new("(?m)^H9 .*$").unwrap().replace_all(&record, "H9 [by the version]");
+    let record = Regex::new("(?m)^H9 .*$").unwrap().replace_all(&record, "H9 [by the broker]");
     let record = if h9 { record.replacen("[exit 6]", "[exit 0]", 1) } else { record.into_owned() };
     insta::assert_snapshot!("doctor", record);
     assert_eq!(take(&desk.amqp, QUEUE).await.len() as u64, TASKS + 1, "they were given back");

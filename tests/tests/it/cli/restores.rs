@@ -1,12 +1,16 @@
 //! Restores of files with more than one queue in them, and of one that is interrupted.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use amqp_admin::{BackupWriter, Message, Opening, QueueName};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tests::amqp::Amqp;
+use tests::harness;
 use tests::poll;
-use tests::zero::Answer;
+use tests::rabbitmq::RabbitConfig;
+use tests::zero::{Answer, Zero};
 use tokio::process::Command;
 
 use super::desk::{Desk, LIMIT};
@@ -17,19 +21,22 @@ const MANY: u64 = 30_000;
 
 /// Writes a backup of messages in turns of these queues.
 fn write(desk: &Desk, queues: &[&str], messages: u64) {
+    let bodies = (0..messages)
+        .flat_map(|number| queues.iter().map(move |queue| (*queue, WANTED.body(number, &[7; 10]))));
+    write_all(&desk.file("b"), desk.vhost.name(), bodies);
+}
+
+fn write_all<'a>(path: &Path, vhost: &str, messages: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
     let opening = Opening {
         made_by: "tests".into(),
         made_at: "2026-01-01T00:00:00Z".into(),
-        vhost: desk.vhost.name().into(),
+        vhost: vhost.into(),
         reason: "a test".into(),
     };
-    let mut writer = BackupWriter::create(&desk.file("b"), &opening).unwrap();
-    for number in 0..messages {
-        for queue in queues {
-            let body = WANTED.body(number, &[7; 10]);
-            let message = Message { body, ..Message::default() };
-            writer.add(&QueueName::new(queue).unwrap(), &message, false).unwrap();
-        }
+    let mut writer = BackupWriter::create(path, &opening).unwrap();
+    for (queue, body) in messages {
+        let message = Message { body, ..Message::default() };
+        writer.add(&QueueName::new(queue).unwrap(), &message, false).unwrap();
     }
     writer.close().unwrap();
 }
@@ -88,4 +95,27 @@ async fn a_restore_that_is_interrupted_tells_what_is_back() {
     let rest = desk.try_as(&desk.zero(), &["restore", "b", "--yes"]);
     assert_eq!(rest.code, Some(0), "{rest:?}");
     assert_eq!(desk.amqp.ready(QUEUE).await.unwrap(), MANY, "each is there once");
+}
+
+/// A file whose second message this broker does not take.
+#[tokio::test]
+async fn a_message_that_is_too_large_for_the_broker_is_told_once_with_the_setting_that_helps() {
+    let test = "restore_too_large";
+    let extra_conf = "max_message_size = 100000".to_owned();
+    let config = RabbitConfig { extra_conf, ..RabbitConfig::default() };
+    let Some(broker) = harness::private_broker(test, &config) else { return };
+    let amqp = Amqp::connect(&broker.amqp_uri("/")).await.unwrap();
+    amqp.paladin_queue(QUEUE).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let messages = [50_000, 200_000].map(|size| (QUEUE, vec![7; size]));
+    write_all(&folder.path().join("b"), "/", messages);
+    let zero = Zero::at(folder.path()).broker(broker.access(), "/");
+    let answer = zero.run(&["restore", "b", "--yes"]).unwrap();
+    assert_eq!(answer.code, Some(1), "{answer:#?}");
+    let told = answer.stderr;
+    for part in ["larger than", "max_message_size", "100000"] {
+        assert_eq!(told.matches(part).count(), 1, "{part}: {told}");
+    }
+    assert!(!told.contains("again puts back the rest"), "it would end the same: {told}");
+    assert!(told.contains("then restore the same file again"), "{told}");
 }

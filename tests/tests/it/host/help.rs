@@ -29,6 +29,12 @@ fn a_wrong_command_line_is_told_from_a_failure() {
     let (code, _, errors) = told(&["--circuits-dir", "cache", "--", "worker"]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("a name that ends in `_circuit_cache`"), "{errors}");
+    for policy in ["as-is", "quorum"] {
+        let args = ["--max-priority", "5", "--queue-policy", policy, "--", "worker"];
+        let (code, _, errors) = told(&args);
+        assert_eq!(code, Some(1));
+        assert!(errors.contains("without --queue-policy durable"), "{errors}");
+    }
 }
 
 #[test]
