@@ -10,7 +10,7 @@ use crate::{Form, MAX_BLOCKS, Packing};
 pub struct Fault {
     /// Where in the JSON, such as `[3].other_data.b_data.b_meta.block_number`; empty: the whole.
     pub path: String,
-    /// Where in the unpacked text; nothing where the text itself could not be read.
+    /// Where in the unpacked text, where that is known.
     pub position: Option<Position>,
     /// What is wrong.
     pub reason: Reason,
