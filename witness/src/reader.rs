@@ -92,6 +92,7 @@ impl<'de> Visitor<'de> for Blocks<'_> {
                 if items.next_element_seed(block)?.is_none() {
                     return Ok(false);
                 }
+                draft.block.bytes = trail.length();
                 add(&mut witness, draft).map_err(|reason| trail.refuse(reason))?;
                 Ok(true)
             })?;

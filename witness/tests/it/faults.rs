@@ -267,10 +267,10 @@ fn the_fields_for_blobs_tell_v0_5_from_v0_6() {
         fields.iter().take(count).for_each(|field| drop(header.remove(*field)));
         block
     };
-    let told = |blocks: &[Value]| of(blocks).map(|witness| witness.provers());
-    assert_eq!(told(&[without(Form::V06, 5, 0)]).unwrap(), ["v0.6"]);
-    assert_eq!(told(&[without(Form::V06, 5, 3)]).unwrap(), ["v0.5"]);
-    assert_eq!(told(&[without(Form::V07, 5, 0)]).unwrap(), ["v0.7"]);
+    let told = |blocks: &[Value]| of(blocks).map(|witness| witness.release());
+    assert_eq!(told(&[without(Form::V06, 5, 0)]).unwrap(), "v0.6");
+    assert_eq!(told(&[without(Form::V06, 5, 3)]).unwrap(), "v0.5");
+    assert_eq!(told(&[without(Form::V07, 5, 0)]).unwrap(), "v0.7");
     for wrong in [without(Form::V06, 5, 1), without(Form::V07, 5, 3), without(Form::V07, 5, 2)] {
         assert!(told(&[wrong]).unwrap_err().ends_with("only some are there"));
     }
