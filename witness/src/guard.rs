@@ -25,6 +25,8 @@ pub(crate) struct Guard<'t, R> {
 #[derive(Debug, Default)]
 struct Nesting {
     depth: u32,
+    /// Whether the outermost bracket is an array's: only those have blocks to be measured.
+    in_array: bool,
     /// How much of the text has passed.
     passed: u64,
     /// How much had passed when the open item began.
@@ -87,12 +89,15 @@ impl Nesting {
             b'"' => self.in_text = true,
             b'[' | b'{' => {
                 self.depth += 1;
+                if self.depth == 1 {
+                    self.in_array = *byte == b'[';
+                }
                 if self.depth == ITEM {
                     self.begin = self.passed + at as u64;
                 }
             }
             _ => {
-                if self.depth == ITEM {
+                if self.depth == ITEM && self.in_array {
                     trail.measured(self.passed + at as u64 + 1 - self.begin);
                 }
                 self.depth = self.depth.saturating_sub(1);
