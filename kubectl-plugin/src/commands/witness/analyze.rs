@@ -74,11 +74,13 @@ struct Total {
 
 /// The numbers of the blocks with the most.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Largest {
-    by_transactions: u64,
-    by_gas_used: u64,
-    by_bytes: u64,
+    #[serde(rename = "byTransactions")]
+    transactions: u64,
+    #[serde(rename = "byGasUsed")]
+    gas_used: u64,
+    #[serde(rename = "byBytes")]
+    bytes: u64,
 }
 
 /// A file that is left out.
@@ -95,10 +97,10 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Result<Code> {
     let seen = files::read(&files::found(paths)?, limit, printer);
     let analysis = analysis(&seen);
     printer.data(&analysis, &analysis.table(printer.format()))?;
-    if let Some(Largest { by_transactions, by_gas_used, by_bytes }) = &analysis.largest {
+    if let Some(Largest { transactions, gas_used, bytes }) = &analysis.largest {
         printer.say(&format!(
-            "most transactions: block {by_transactions}; most gas: block {by_gas_used}; \
-             largest: block {by_bytes}"
+            "most transactions: block {transactions}; most gas: block {gas_used}; \
+             largest: block {bytes}"
         ));
     }
     for doubled in analysis.blocks.windows(2) {
@@ -160,9 +162,9 @@ fn largest(blocks: &[Row<'_>]) -> Option<Largest> {
         blocks.iter().rev().max_by_key(|row| of(row)).map(|row| row.block)
     };
     Some(Largest {
-        by_transactions: most(|row| row.transactions)?,
-        by_gas_used: most(|row| row.gas_used)?,
-        by_bytes: most(|row| row.bytes)?,
+        transactions: most(|row| row.transactions)?,
+        gas_used: most(|row| row.gas_used)?,
+        bytes: most(|row| row.bytes)?,
     })
 }
 
