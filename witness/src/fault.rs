@@ -78,6 +78,14 @@ pub enum Reason {
     /// Not the type that is wanted.
     #[error("{0}")]
     WrongType(String),
+    /// An array of another length.
+    #[error("the array has {found} items and not {wanted}")]
+    WrongLength {
+        /// How many it has to have.
+        wanted: usize,
+        /// How many it has.
+        found: usize,
+    },
     /// A field that is not there.
     #[error("the field `{0}` is missing")]
     Missing(&'static str),

@@ -181,6 +181,19 @@ fn what_a_leader_cannot_do_without_is_named() {
 }
 
 #[test]
+fn arrays_of_a_fixed_length_have_it() {
+    let bloom =
+        |length: usize| with(&format!("{META}/block_bloom"), Some(json!(vec!["0x0"; length])));
+    let path = "[2].other_data.b_data.b_meta.block_bloom";
+    assert_eq!(bloom(7), format!("{path}: the array has 7 items and not 8"));
+    assert_eq!(bloom(9), format!("{path}: the array has 9 items and not 8"));
+    assert_eq!(bloom(8), "read");
+    let path = "[2].other_data.checkpoint_consolidated_hash";
+    let told = with("/2/other_data/checkpoint_consolidated_hash", Some(json!([1, 2, 3])));
+    assert_eq!(told, format!("{path}: the array has 3 items and not 4"));
+}
+
+#[test]
 fn a_field_that_is_there_twice_is_refused() {
     let good = json!([block(Form::V07, 4)]).to_string();
     let doubled = good.replacen("\"withdrawals\":", "\"withdrawals\":[],\"withdrawals\":", 1);

@@ -114,8 +114,8 @@ fn memory(name: &str, megabytes: u32) -> u64 {
 #[test]
 fn the_memory_does_not_grow_with_the_input() {
     for (name, _, _) in IN_A_BLOCK.into_iter().chain(WHOLE) {
-        let (few, many) = (memory(name, 1), memory(name, 20));
-        // Twenty times as much to read; the rest is what the kernel happens to count.
-        assert!(many < few + 2_000, "{name}: {few} kB for 1 MB, {many} kB for 20 MB");
+        let (few, many) = (memory(name, 1), memory(name, 8));
+        // Eight times as much to read; the rest is what the kernel happens to count.
+        assert!(many < few + 2_000, "{name}: {few} kB for 1 MB, {many} kB for 8 MB");
     }
 }
