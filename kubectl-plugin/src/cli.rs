@@ -6,7 +6,7 @@ use crate::broker::BrokerArgs;
 use crate::cluster::ClusterArgs;
 use crate::commands::{
     abort, backup, completion, doctor, move_messages, orphans, peek, purge, queues, remove,
-    restore, scale, status,
+    restore, scale, status, witness,
 };
 use crate::exit;
 use crate::output::Format;
@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// How the number of workers comes about; hold it, and let it go again.
     #[command(after_help = scale::EXAMPLES)]
     Scale(scale::Args),
+    /// What is in files for the prover, or what is wrong with them; no cluster is needed.
+    #[command(after_help = witness::EXAMPLES)]
+    Witness(witness::Args),
     /// Write a completion script for a shell.
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::Args),

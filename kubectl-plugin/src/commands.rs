@@ -13,6 +13,7 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod scale;
 pub(crate) mod status;
+pub(crate) mod witness;
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::Runtime;
@@ -28,6 +29,7 @@ pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
     let Cli { broker, cluster, output: _, command } = cli;
     match command {
         Command::Completion(args) => completion::run(&args, printer),
+        Command::Witness(args) => witness::run(&args, printer),
         Command::Scale(args) => {
             start()?.block_on(scale::run(&args, &cluster, broker.timeout, printer))
         }

@@ -20,6 +20,8 @@ pub(crate) enum Format {
     Yaml,
     /// Names alone, one a line.
     Name,
+    /// All columns of a table, parted by commas.
+    Csv,
 }
 
 /// Rows of text with a heading. The first cell of a row is its name.
@@ -60,10 +62,27 @@ impl Table {
         Ok(lines.lines().fold(String::new(), |all, line| all + line.trim_end() + "\n"))
     }
 
+    fn csv(&self) -> String {
+        let heading = self.heading.iter().map(|name| name.to_lowercase()).collect();
+        let rows = std::iter::once(&heading).chain(&self.rows);
+        rows.fold(String::new(), |all, row: &Vec<String>| {
+            let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
+            all + &cells.join(",") + "\n"
+        })
+    }
+
     fn names(&self) -> String {
         let names = self.rows.iter().filter_map(|row| row.first());
         names.fold(String::new(), |all, name| all + name + "\n")
     }
+}
+
+/// PURE: a cell of comma-separated values, quoted where its text would end it.
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text.to_owned()
 }
 
 /// Where everything is written.
@@ -96,6 +115,7 @@ impl Printer {
             Format::Table => table.text(false)?,
             Format::Wide => table.text(true)?,
             Format::Name => table.names(),
+            Format::Csv => table.csv(),
             Format::Json => serde_json::to_string_pretty(data)? + "\n",
             Format::Yaml => serde_norway::to_string(data)?,
         };
@@ -158,5 +178,14 @@ mod tests {
         ");
         assert!(table.text(true).unwrap().contains("LEASE"));
         assert_eq!(table.names(), "task-ipc-routing-key\nq\n");
+    }
+
+    #[test]
+    fn what_would_end_a_cell_is_quoted_between_commas() {
+        let mut table = Table::new(["NAME", "READY"], ["GAS LIMIT"]);
+        table.row(["a,b".into(), "say \"no\"".into(), String::new()]);
+        table.row(["c".into(), "two\nlines".into(), "7".into()]);
+        let expected = "name,ready,gas limit\n\"a,b\",\"say \"\"no\"\"\",\nc,\"two\nlines\",7\n";
+        assert_eq!(table.csv(), expected);
     }
 }

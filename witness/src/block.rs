@@ -223,6 +223,7 @@ struct Limbs;
 
 impl Array for Limbs {
     const WHAT: &'static str = "an array of four integers";
+    const LENGTH: Option<usize> = Some(4);
 
     fn take<'de, A: SeqAccess<'de>>(
         &mut self,
@@ -316,6 +317,7 @@ struct Bloom;
 
 impl Array for Bloom {
     const WHAT: &'static str = "a bloom filter: an array of eight hexadecimal numbers";
+    const LENGTH: Option<usize> = Some(8);
 
     fn take<'de, A: SeqAccess<'de>>(
         &mut self,

@@ -10,7 +10,7 @@ use crate::{Form, MAX_BLOCKS, Packing};
 pub struct Fault {
     /// Where in the JSON, such as `[3].other_data.b_data.b_meta.block_number`; empty: the whole.
     pub path: String,
-    /// Where in the unpacked text; nothing where the text itself could not be read.
+    /// Where in the unpacked text, where that is known.
     pub position: Option<Position>,
     /// What is wrong.
     pub reason: Reason,
@@ -78,6 +78,14 @@ pub enum Reason {
     /// Not the type that is wanted.
     #[error("{0}")]
     WrongType(String),
+    /// An array of another length.
+    #[error("the array has {found} items and not {wanted}")]
+    WrongLength {
+        /// How many it has to have.
+        wanted: usize,
+        /// How many it has.
+        found: usize,
+    },
     /// A field that is not there.
     #[error("the field `{0}` is missing")]
     Missing(&'static str),

@@ -44,6 +44,8 @@ pub(crate) trait Object {
 pub(crate) trait Array {
     /// In words.
     const WHAT: &'static str;
+    /// How many items it has to have; any number where nothing is said.
+    const LENGTH: Option<usize> = None;
 
     /// Takes the next item, if there is one.
     fn take<'de, A: SeqAccess<'de>>(
@@ -122,7 +124,9 @@ impl<'de, T: Array> Visitor<'de> for ReadArray<'_, T> {
         for index in 0.. {
             let taken = trail.within(Step::Item(index), || array.take(trail, &mut items))?;
             if taken.is_none() {
-                break;
+                let length = T::LENGTH.unwrap_or(index);
+                let wrong = Reason::WrongLength { wanted: length, found: index };
+                return if index == length { Ok(()) } else { Err(trail.refuse(wrong)) };
             }
         }
         Ok(())

@@ -79,6 +79,8 @@ pub struct Block {
     pub parent_hash: Option<String>,
     /// How many withdrawals it has.
     pub withdrawals: u64,
+    /// How long it is in the unpacked text.
+    pub bytes: u64,
 }
 
 impl Witness {
@@ -106,13 +108,14 @@ impl Witness {
         Some(self.blocks.first()?.chain_id)
     }
 
-    /// The releases of the prover whose leaders read it.
+    /// The release of the prover that it was made for. A leader of v0.5 reads v0.6's as well, as far
+    /// as its fields go.
     #[must_use]
-    pub fn provers(&self) -> &'static [&'static str] {
+    pub fn release(&self) -> &'static str {
         match (self.form, self.has_blob_fields) {
-            (Form::V07, _) => &["v0.7"],
-            (Form::V06, true) => &["v0.6"],
-            (Form::V06, false) => &["v0.5"],
+            (Form::V07, _) => "v0.7",
+            (Form::V06, true) => "v0.6",
+            (Form::V06, false) => "v0.5",
         }
     }
 }

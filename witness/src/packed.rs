@@ -46,9 +46,8 @@ impl Packing {
     fn of(begin: &[u8]) -> Self {
         match begin {
             [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            // A frame to be skipped may come first.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            // The second is a frame to be skipped, which may come first.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Self::Xz,
             _ => Self::Plain,
         }
@@ -56,12 +55,25 @@ impl Packing {
 }
 
 /// A reader whose first bytes were looked at.
-type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+type Whole<R> = Chain<Cursor<Vec<u8>>, Source<R>>;
+
+/// A reader whose own failures are told apart from those of unpacking.
+struct Source<R>(R);
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(into) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| stop(Reason::Read(error))),
+            }
+        }
+    }
+}
 
 /// A reader of what is in a compressed file, or of the file where it is not compressed.
 ///
-/// Read errors that say more than the operating system does carry a sentence; [`crate::read`] makes
-/// a [`crate::Fault`] of them.
+/// Its errors carry a [`Reason`], of which [`crate::read`] makes a [`crate::Fault`].
 pub struct Decoder<R: Read> {
     kind: Kind<R>,
     packing: Packing,
@@ -77,7 +89,8 @@ enum Kind<R: Read> {
 }
 
 /// Reads what is in `reader`, at most `limit` bytes once unpacked. The first bytes are read at once.
-pub fn decoded<R: Read>(mut reader: R, limit: u64) -> io::Result<Decoder<R>> {
+pub fn decoded<R: Read>(reader: R, limit: u64) -> io::Result<Decoder<R>> {
+    let mut reader = Source(reader);
     let mut begin = Vec::with_capacity(MARK);
     reader.by_ref().take(MARK as u64).read_to_end(&mut begin)?;
     let packing = Packing::of(&begin);
@@ -112,13 +125,9 @@ impl<R: Read> Decoder<R> {
             Kind::Zstd(reader) => reader.read(into),
             Kind::Xz(reader) => reader.read(into),
         };
-        read.map_err(|error| match error.kind() {
-            // What the decoders themselves say. Everything else is the reader's below.
-            io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::Other => stop(Reason::Unpack(self.packing, error)),
-            _ => error,
+        read.map_err(|error| match error.get_ref() {
+            Some(cause) if cause.is::<Reason>() => error,
+            _ => stop(Reason::Unpack(self.packing, error)),
         })
     }
 }

@@ -28,6 +28,8 @@ pub fn read(reader: impl Read) -> Result<Witness, Fault> {
     let trail = Trail::default();
     let guard = Guard::new(reader, &trail);
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, guard));
+    // A text where the array should be is kept for the error's words.
+    trail.keep_short();
     let read = json.deserialize_any(Blocks(&trail)).map_err(|error| fault(error, &trail))?;
     json.end().map_err(|error| {
         let mut fault = fault(error, &trail);
@@ -81,6 +83,7 @@ impl<'de> Visitor<'de> for Blocks<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Witness, A::Error> {
         let Self(trail) = self;
+        trail.may_be_long();
         let mut witness: Option<Witness> = None;
         for index in 0..=MAX_BLOCKS {
             let is_more = trail.within(Step::Item(index), || {
@@ -89,6 +92,7 @@ impl<'de> Visitor<'de> for Blocks<'_> {
                 if items.next_element_seed(block)?.is_none() {
                     return Ok(false);
                 }
+                draft.block.bytes = trail.length();
                 add(&mut witness, draft).map_err(|reason| trail.refuse(reason))?;
                 Ok(true)
             })?;

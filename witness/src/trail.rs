@@ -1,6 +1,7 @@
 //! Where the reader is, what it refused, and what it has seen so far: shared by all its parts.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use serde::de;
@@ -25,6 +26,8 @@ pub(crate) struct Trail {
     /// How much more may be read before a short value has to end.
     left: Cell<Option<usize>>,
     is_text: Cell<bool>,
+    /// Lengths of blocks that have passed the guard, and not yet the JSON reader.
+    lengths: RefCell<VecDeque<u64>>,
     number: Cell<Option<u64>>,
     chain: Cell<Option<u64>>,
 }
@@ -79,6 +82,16 @@ impl Trail {
     /// So much was read.
     pub(crate) fn spend(&self, bytes: usize) {
         self.left.set(self.left.get().map(|left| left.saturating_sub(bytes)));
+    }
+
+    /// A block of this length has passed.
+    pub(crate) fn measured(&self, length: u64) {
+        self.lengths.borrow_mut().push_back(length);
+    }
+
+    /// The length of the next block that the JSON reader has read.
+    pub(crate) fn length(&self) -> u64 {
+        self.lengths.borrow_mut().pop_front().unwrap_or_default()
     }
 
     /// There was more than white space.

@@ -14,3 +14,4 @@ mod restores;
 mod streams;
 mod struck;
 mod tasks;
+mod witness;

@@ -77,6 +77,22 @@ fn everything_told_of_a_block_is_the_block_s() {
     }
 }
 
+/// Each block by itself is JSON, and the blocks with what parts them are the whole file.
+#[test]
+fn the_length_of_each_block_is_measured() {
+    let path = folder().join("synthetic/v0.7/2001-2008.witness.json");
+    let text = std::fs::read(path).unwrap();
+    let witness = read(&text[..]).unwrap();
+    let mut rest = &text[..];
+    for block in &witness.blocks {
+        let begin = rest.iter().position(|byte| *byte == b'{').unwrap();
+        let (block, after) = rest[begin..].split_at(usize::try_from(block.bytes).unwrap());
+        assert!(serde_json::from_slice::<serde_json::Value>(block).unwrap().is_object());
+        rest = after;
+    }
+    assert!(!rest.contains(&b'{'));
+}
+
 #[test]
 fn the_blocks_of_the_development_chain_follow_from_one_another() {
     for (form, _) in FORMS {

@@ -170,16 +170,7 @@ impl Desk {
     }
 
     fn note(&mut self, args: &[&str], answer: &Answer) {
-        let Answer { code, stdout, stderr } = answer;
-        let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-        let record = &mut self.record;
-        write!(record, "$ zero {}\n[exit {code}]\n", args.join(" ")).unwrap();
-        for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
-            if !text.is_empty() {
-                write!(record, "--- {name}\n{}\n", text.trim_end()).unwrap();
-            }
-        }
-        record.push('\n');
+        self.record.push_str(&transcript(args, answer));
     }
 
     /// All that was recorded, without what differs from run to run.
@@ -203,6 +194,20 @@ impl Desk {
             Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
         })
     }
+}
+
+/// What was typed, and what came back.
+pub(super) fn transcript(args: &[&str], answer: &Answer) -> String {
+    let Answer { code, stdout, stderr } = answer;
+    let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+    let mut record = format!("$ zero {}\n[exit {code}]\n", args.join(" "));
+    for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
+        if !text.is_empty() {
+            write!(record, "--- {name}\n{}\n", text.trim_end()).unwrap();
+        }
+    }
+    record.push('\n');
+    record
 }
 
 /// What differs from run to run, from machine to machine, from broker to broker.

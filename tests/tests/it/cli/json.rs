@@ -21,6 +21,8 @@ fn definition<'a>(args: &[&'a str]) -> &'a str {
         ["orphans", "--reclaim", ..] => "orphansReclaim",
         ["scale", "pause", ..] => "scalePause",
         ["scale", "resume", ..] => "scaleResume",
+        ["witness", "check", ..] => "witnessCheck",
+        ["witness", "analyze", ..] => "witnessAnalyze",
         [command, ..] => command,
         [] => panic!("no command"),
     }
