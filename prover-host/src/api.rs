@@ -98,6 +98,7 @@ impl Refusal {
 /// What was asked, or why not.
 type Answer = Result<Response, Response>;
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 fn refuse(refusal: Refusal) -> Response {
     if let Refusal::Ledger(error) = &refusal {
         tracing::error!("{error}");

@@ -116,7 +116,7 @@ impl Attempting<'_> {
             End::Failed(reason) if self.is_overdue() => {
                 End::Failed(Reason { again: false, ..reason })
             }
-            end => end,
+            end @ (End::Done(_) | End::Failed(_) | End::Stopped) => end,
         })
     }
 

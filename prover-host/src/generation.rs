@@ -118,9 +118,9 @@ impl Generation {
 fn batch_size(leader: &[OsString]) -> u64 {
     let words: Vec<&str> = leader.iter().filter_map(|word| word.to_str()).collect();
     let joined = words.iter().find_map(|word| word.strip_prefix("--batch-size="));
-    let apart = words.iter().zip(words.iter().skip(1));
-    let apart = apart.filter(|(word, _)| BATCH_OPTIONS.contains(word)).map(|(_, value)| *value);
-    let told = joined.or_else(|| apart.last()).and_then(|value| value.parse().ok());
+    let mut apart = words.iter().zip(words.iter().skip(1));
+    let apart = apart.find(|(word, _)| BATCH_OPTIONS.contains(word)).map(|(_, value)| *value);
+    let told = joined.or(apart).and_then(|value| value.parse().ok());
     told.unwrap_or(BATCH_SIZE).max(1)
 }
 

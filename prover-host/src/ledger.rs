@@ -1,4 +1,4 @@
-//! I/O: proofs in SQLite. Each change is one transaction, synced to disk before it is told, so that
+//! I/O: proofs in `SQLite`. Each change is one transaction, synced to disk before it is told, so that
 //! after a `kill -9` at any moment the ledger says what is true.
 
 mod asking;

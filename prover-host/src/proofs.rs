@@ -277,6 +277,11 @@ impl Proofs {
         self.live().insert(number, Live { progress, stop, called_off: false });
     }
 
+    /// Something of it goes on.
+    pub(crate) fn is_live(&self, number: i64) -> bool {
+        self.live().contains_key(&number)
+    }
+
     /// A leader has ended; whether it was called off.
     pub(crate) fn was_called_off(&self, number: i64) -> bool {
         self.live().get(&number).is_some_and(|live| live.called_off)
@@ -305,7 +310,7 @@ impl Proofs {
     /// Waits until nothing of a proof goes on.
     async fn settled(&self, number: i64) {
         let mut changes = self.changes();
-        while self.live().contains_key(&number) {
+        while self.is_live(number) {
             if changes.changed().await.is_err() {
                 return;
             }

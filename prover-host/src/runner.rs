@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Attempting, End};
 use crate::clock;
 use crate::ledger::{self, Attempt, Finished, LedgerError, Unswept};
+use crate::progress::Progress;
 use crate::proof::{Kind, Proof, State, Verdict};
 use crate::proof_file::last_of;
 use crate::proofs::{Proofs, ended};
@@ -75,7 +76,9 @@ impl Proofs {
         let now = clock::wall_ms();
         let waiting = self.ledger.with(move |c| ledger::queued(c, (now, pause))).await?;
         for (proof, before) in waiting {
-            if turn(&proof, before.as_ref()) != Turn::Go {
+            // The one before it may still be at the verifier.
+            let busy = before.as_ref().is_some_and(|before| self.is_live(before.number));
+            if busy || turn(&proof, before.as_ref()) != Turn::Go {
                 continue;
             }
             if let Err(why) = self.room_for(proof.subject.bytes) {
@@ -108,7 +111,7 @@ impl Proofs {
         proof: &Proof,
         attempt: &Attempt,
         before: Option<&Proof>,
-        (told, stop): (watch::Sender<Option<crate::progress::Progress>>, CancellationToken),
+        (told, stop): (watch::Sender<Option<Progress>>, CancellationToken),
     ) -> Result<(), LedgerError> {
         let (id, number) = (&proof.id, attempt.number);
         tracing::info!(
@@ -117,31 +120,7 @@ impl Proofs {
             total_txs = proof.subject.transactions(),
             "begun"
         );
-        let kind = proof.wish.kind;
-        let history = self.ledger.with(move |c| ledger::history(c, kind)).await?;
-        let end = match self.before(proof, before) {
-            Err(why) => End::Failed(Reason { words: why, again: false }),
-            Ok(before) => {
-                let deadline = self.deadline(proof);
-                let (prover, store, ledger) = (&self.prover, &self.store, &self.ledger);
-                let patience = self.options.patience;
-                let attempting = Attempting {
-                    proof,
-                    attempt,
-                    before,
-                    prover,
-                    store,
-                    ledger,
-                    history,
-                    patience,
-                    deadline,
-                };
-                let run = Box::pin(attempting.run(&told, &stop)).await;
-                run.unwrap_or_else(|error| {
-                    End::Failed(Reason { words: format!("{error:#}"), again: true })
-                })
-            }
-        };
+        let end = self.attempted(proof, attempt, before, (&told, &stop)).await?;
         let progress = told.borrow().clone();
         let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
         let verify = finished.file.is_some() && self.prover.verifier.is_some();
@@ -154,6 +133,39 @@ impl Proofs {
         self.store.clear_work(id);
         self.rests(proof.number);
         Ok(())
+    }
+
+    /// Runs its leader, unless the proof before it cannot be read.
+    async fn attempted(
+        &self,
+        proof: &Proof,
+        attempt: &Attempt,
+        before: Option<&Proof>,
+        (told, stop): (&watch::Sender<Option<Progress>>, &CancellationToken),
+    ) -> Result<End, LedgerError> {
+        let kind = proof.wish.kind;
+        let history = self.ledger.with(move |c| ledger::history(c, kind)).await?;
+        let before = match self.before(proof, before) {
+            Ok(before) => before,
+            Err(words) => return Ok(End::Failed(Reason { words, again: false })),
+        };
+        let (prover, store, ledger) = (&self.prover, &self.store, &self.ledger);
+        let (patience, deadline) = (self.options.patience, Self::deadline(proof));
+        let attempting = Attempting {
+            proof,
+            attempt,
+            before,
+            prover,
+            store,
+            ledger,
+            history,
+            patience,
+            deadline,
+        };
+        let ran = Box::pin(attempting.run(told, stop)).await;
+        Ok(ran.unwrap_or_else(|error| {
+            End::Failed(Reason { words: format!("{error:#}"), again: true })
+        }))
     }
 
     /// The proof that a chain's next one starts from.
@@ -169,7 +181,7 @@ impl Proofs {
     }
 
     /// When all attempts of a proof together are over.
-    fn deadline(&self, proof: &Proof) -> Option<std::time::Instant> {
+    fn deadline(proof: &Proof) -> Option<std::time::Instant> {
         let limit = proof.wish.deadline?;
         let began = proof.started.unwrap_or_else(clock::wall_ms);
         let gone = Duration::from_millis((clock::wall_ms() - began).max(0).unsigned_abs());

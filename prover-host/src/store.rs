@@ -1,7 +1,9 @@
 //! I/O: the service's folder: witnesses, proofs, logs. A file is whole or not there.
 
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io;
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -182,7 +184,10 @@ fn put(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
 /// Bytes in hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

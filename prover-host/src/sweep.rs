@@ -64,8 +64,8 @@ impl Sweeper {
         let stop = AtomicBool::new(false);
         let applier =
             Applier { endpoint: &self.endpoint, timeout: ANSWER, rate: None, stop: &stop };
-        let applied = applier.apply(&plan, Some(writer), |_| ()).await;
-        let report = applied.map_err(|error| chain(&error))?;
+        let done = applier.apply(&plan, Some(writer), |_| ()).await;
+        let report = done.map_err(|error| chain(&error))?;
         let taken = report.taken_out();
         if taken == 0 {
             // An empty backup is nobody's need; one that stays does no harm.

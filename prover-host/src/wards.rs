@@ -43,10 +43,12 @@ impl Wards {
     pub async fn watch(&self, mut reaper: Reaper) {
         loop {
             let death = reaper.next().await;
-            match self.waiting().remove(&number(death.pid)) {
+            let guardian = self.waiting().remove(&number(death.pid));
+            if let Some(guardian) = guardian {
                 // Nobody may wait any more.
-                Some(guardian) => drop(guardian.send(death.exit)),
-                None => tracing::debug!(process.pid = number(death.pid), "an orphan ended"),
+                let _ = guardian.send(death.exit);
+            } else {
+                tracing::debug!(process.pid = number(death.pid), "an orphan ended");
             }
         }
     }

@@ -148,15 +148,17 @@ impl Session {
             QueueRole::Control if (1..=COMMAND_MAX).contains(&incoming.rest) => {
                 incoming.stage = Stage::Command;
             }
-            QueueRole::Result => {
-                self.counters.answered += 1;
-                self.lead.answered(&incoming.consumer.queue);
-                self.show(channel, incoming, None);
-            }
+            QueueRole::Result => self.show_result(channel, incoming),
             QueueRole::Control | QueueRole::DeadLetter | QueueRole::Other => {
                 self.show(channel, incoming, None);
             }
         }
+    }
+
+    fn show_result(&mut self, channel: u16, incoming: &mut Incoming) {
+        self.counters.answered += 1;
+        self.lead.answered(&incoming.consumer.queue);
+        self.show(channel, incoming, None);
     }
 
     fn body_came(&mut self, incoming: &mut Incoming, frame: Frame) {

@@ -31,7 +31,7 @@ pub(super) async fn events(Shared(service): Shared<Service>, Path(id): Path<Stri
     let number = service.proofs.find(&id).await.map_err(super::refuse)?.number;
     let changes = service.proofs.changes();
     let listener = Listener { service, id, number, changes, last: None, ended: false };
-    let events = stream::unfold(listener, |listener| listener.next());
+    let events = stream::unfold(listener, Listener::next);
     let alive = KeepAlive::new().interval(ALIVE);
     let answer: Response = Sse::new(events).keep_alive(alive).into_response();
     Ok(answer)

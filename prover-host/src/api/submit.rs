@@ -38,7 +38,9 @@ pub(super) async fn submit(
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|value| value.parse().ok()).unwrap_or_default();
     service.proofs.room_for(announced).map_err(refuse)?;
-    let subject = receive(&service.proofs, body, service.witness_max).await.map_err(not_taken)?;
+    let subject = receive(&service.proofs, body, service.witness_max)
+        .await
+        .map_err(|error| not_taken(&error))?;
     let (new, proof) = service.proofs.enter(subject, wish).await.map_err(refuse)?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     let view: View = service.proofs.tell(proof).await.map_err(refuse)?.into();
@@ -66,19 +68,19 @@ fn wish(wanted: Wanted) -> Result<Wish, String> {
     })
 }
 
-fn not_taken(error: UploadError) -> Response {
-    let status = match &error {
+fn not_taken(error: &UploadError) -> Response {
+    let status = match error {
         UploadError::Fault(fault) if fault.is_too_large() => StatusCode::PAYLOAD_TOO_LARGE,
         UploadError::Fault(fault) if fault.is_of_the_witness() => StatusCode::UNPROCESSABLE_ENTITY,
         UploadError::Form(..) => StatusCode::UNPROCESSABLE_ENTITY,
         UploadError::CutOff(_) => StatusCode::BAD_REQUEST,
         UploadError::Fault(_) | UploadError::Write(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let place = match &error {
+    let place = match error {
         UploadError::Fault(fault) => fault.position.map(|place| (place.line, place.column)),
         UploadError::Form(..) | UploadError::Write(_) | UploadError::CutOff(_) => None,
     };
-    let path = match &error {
+    let path = match error {
         UploadError::Fault(fault) => Some(fault.path.clone()).filter(|path| !path.is_empty()),
         UploadError::Form(..) | UploadError::Write(_) | UploadError::CutOff(_) => None,
     };

@@ -31,26 +31,7 @@ pub fn enter(
         return Ok(Entered::Refused(fault));
     }
     let id = subject.name(copies.unsigned_abs());
-    change.execute(
-        "INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id,
-            kind, chain, priority, deadline_ms, state, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13)",
-        params![
-            id,
-            subject.digest,
-            whole(subject.bytes),
-            text_of(&subject.blocks)?,
-            whole(subject.first()),
-            whole(subject.last()),
-            whole(subject.transactions()),
-            whole(subject.chain_id),
-            wish.kind.word(),
-            wish.chain,
-            wish.priority,
-            wish.deadline.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
-            now,
-        ],
-    )?;
+    insert(&change, (&id, now), subject, wish)?;
     let entered = by_id(&change, &id)?;
     change.commit()?;
     let entered = entered.ok_or_else(|| LedgerError::Unreadable(format!("`{id}` is not there")))?;
@@ -82,4 +63,33 @@ fn breaks(
         let (known, new) = (known.word(), new.word());
         format!("chain `{chain}` is of kind {known}, and a {new} cannot continue it")
     }))
+}
+
+fn insert(
+    connection: &Connection,
+    (id, now): (&str, i64),
+    subject: &Subject,
+    wish: &Wish,
+) -> Result<(), LedgerError> {
+    connection.execute(
+        "INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id,
+            kind, chain, priority, deadline_ms, state, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13)",
+        params![
+            id,
+            subject.digest,
+            whole(subject.bytes),
+            text_of(&subject.blocks)?,
+            whole(subject.first()),
+            whole(subject.last()),
+            whole(subject.transactions()),
+            whole(subject.chain_id),
+            wish.kind.word(),
+            wish.chain,
+            wish.priority,
+            wish.deadline.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
+            now,
+        ],
+    )?;
+    Ok(())
 }

@@ -13,7 +13,27 @@ const PURE: [(&str, &[&str]); 5] = [
     ),
     ("amqp-gateway", &["frame", "rules", "session", "tags", "wire"]),
     ("kubectl-plugin", &["select", "holders"]),
-    ("prover-host", &["cleaning", "ending", "logs", "restarts", "serializer", "tally", "tasks"]),
+    (
+        "prover-host",
+        &[
+            "cleaning",
+            "ending",
+            "generation",
+            "logs",
+            "pace",
+            "progress",
+            "proof",
+            "proof_file",
+            "reason",
+            "restarts",
+            "serializer",
+            "tally",
+            "tasks",
+            "turn",
+            "verdict",
+            "view",
+        ],
+    ),
     ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
 ];
 /// What stands for input and output.

@@ -2,10 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::harness;
+use tokio::time::Instant;
 
 use super::service::{Service, Setting};
 use crate::stand_in::{Generation, V06, V07};
