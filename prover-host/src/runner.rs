@@ -76,8 +76,9 @@ impl Proofs {
         let now = clock::wall_ms();
         let waiting = self.ledger.with(move |c| ledger::queued(c, (now, pause))).await?;
         for (proof, before) in waiting {
-            // The one before it may still be at the verifier.
-            let busy = before.as_ref().is_some_and(|before| self.is_live(before.number));
+            // Its last attempt may still be cleared away, the one before it be at the verifier.
+            let before_it = before.as_ref().is_some_and(|before| self.is_live(before.number));
+            let busy = before_it || self.is_live(proof.number);
             if busy || turn(&proof, before.as_ref()) != Turn::Go {
                 continue;
             }

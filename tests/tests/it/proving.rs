@@ -2,6 +2,7 @@
 
 mod chains;
 mod ending;
+mod help;
 mod limits;
 mod progress;
 mod service;

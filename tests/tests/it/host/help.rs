@@ -50,5 +50,5 @@ async fn without_a_broker_it_says_how_to_name_one() {
     let home = tempfile::tempdir().unwrap();
     let mut host = Host::spawned("host", command_in(home.path(), &["--", "worker"]), home.path());
     assert_eq!(host.ended().await, Some(1));
-    assert!(host.log().contains("give --amqp-uri, or set ZERO_WORKER_AMQP_URI"), "{}", host.log());
+    assert!(host.log().contains("give --amqp-uri, or set PALADIN_AMQP_URI"), "{}", host.log());
 }
