@@ -2,5 +2,5 @@
 
 mod chains;
 mod ending;
-mod service;
+pub(crate) mod service;
 mod submitting;

@@ -21,6 +21,11 @@ fn definition<'a>(args: &[&'a str]) -> &'a str {
         ["orphans", "--reclaim", ..] => "orphansReclaim",
         ["scale", "pause", ..] => "scalePause",
         ["scale", "resume", ..] => "scaleResume",
+        ["prove", .., "--dry-run"] => "proveDryRun",
+        ["proof", "show", ..] => "proofShow",
+        ["proof", "download", ..] => "proofDownload",
+        ["proof", "cancel", ..] => "proofCancel",
+        ["proof", "retry", ..] => "proofRetry",
         [command, ..] => command,
         [] => panic!("no command"),
     }
