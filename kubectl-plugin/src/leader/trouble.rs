@@ -37,6 +37,9 @@ pub(crate) enum Trouble {
     /// A parameter is wrong.
     #[error("the proof service does not understand what is asked for: {0}")]
     Wrong(String),
+    /// A file of ours cannot be sent.
+    #[error("{0}")]
+    Unread(String),
     /// Its disk is full.
     #[error("the proof service has no room: {0}")]
     NoRoom(String),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Method, StatusCode};
+use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
@@ -15,6 +15,8 @@ use super::{Leader, Submitted, Trouble, whole};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
+/// How long a refusal is waited for, when an upload has broken off.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is wanted of a witness, besides its proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,23 +51,20 @@ impl Leader {
         wish: &Wish,
         told: impl Fn(u64),
     ) -> Result<Submitted, Trouble> {
-        let unread = |error| Trouble::Wrong(format!("cannot read `{}`: {error}", path.display()));
-        let file = File::open(path).await.map_err(unread)?;
-        let length = file.metadata().await.map_err(unread)?.len();
         let sent = Arc::new(AtomicU64::new(0));
-        let request = self
-            .request(Method::POST, &["proofs"])
-            .query(&wish.query())
-            .header(CONTENT_TYPE, "application/octet-stream")
-            // How long it is lets the service say at once that it has no room.
-            .header(CONTENT_LENGTH, length)
-            .body(body(file, Arc::clone(&sent)));
+        let request = self.sending(path, wish, Part::Whole(Arc::clone(&sent))).await?;
         let answer = tokio::select! {
-            answer = self.answer(request) => answer?,
+            answer = self.answer(request) => answer,
             () = stalled(&sent, self.limit, told) => {
                 let words = format!("it took nothing more within {:?}", self.limit);
                 return Err(self.silent(words));
             }
+        };
+        let answer = match answer {
+            Err(broke @ Trouble::Silent { .. }) if sent.load(Ordering::Relaxed) > 0 => {
+                return Err(self.refusal(path, wish).await.unwrap_or(broke));
+            }
+            answer => answer?,
         };
         let new = answer.status() == StatusCode::CREATED;
         let text = whole(answer).await.map_err(|why| self.silent(why))?;
@@ -75,16 +74,52 @@ impl Leader {
         })?;
         Ok(Submitted { new, proof })
     }
+
+    /// Who refuses an upload closes the connection over what is still on its way, and the answer can
+    /// be lost with it. So it is asked once more, with the beginning alone.
+    async fn refusal(&self, path: &Path, wish: &Wish) -> Option<Trouble> {
+        let request = self.sending(path, wish, Part::Beginning).await.ok()?;
+        let answer = tokio::time::timeout(self.limit.min(PATIENCE), self.answer(request)).await;
+        answer.ok()?.err().filter(|trouble| !matches!(trouble, Trouble::Silent { .. }))
+    }
+
+    async fn sending(
+        &self,
+        path: &Path,
+        wish: &Wish,
+        part: Part,
+    ) -> Result<RequestBuilder, Trouble> {
+        let unread = |error| Trouble::Unread(format!("cannot read `{}`: {error}", path.display()));
+        let file = File::open(path).await.map_err(unread)?;
+        let length = file.metadata().await.map_err(unread)?.len();
+        let request = self.request(Method::POST, &["proofs"]).query(&wish.query());
+        let request = request.header(CONTENT_TYPE, "application/octet-stream");
+        // How long it is lets the service say at once that it has no room.
+        Ok(request.header(CONTENT_LENGTH, length).body(body(file, part)))
+    }
+}
+
+/// How much of a file is sent.
+enum Part {
+    /// All of it; how much is on its way is counted.
+    Whole(Arc<AtomicU64>),
+    /// The first bytes, and then nothing more for as long as it is waited for.
+    Beginning,
 }
 
 /// The file in parts; a part is read when the one before it is on its way.
-fn body(file: File, sent: Arc<AtomicU64>) -> Body {
-    Body::wrap_stream(stream::try_unfold((file, sent), async |(mut file, sent)| {
-        let mut part = vec![0; CHUNK];
-        let count = file.read(&mut part).await?;
-        part.truncate(count);
-        sent.fetch_add(count as u64, Ordering::Relaxed);
-        Ok::<_, std::io::Error>((count > 0).then_some((part, (file, sent))))
+fn body(file: File, part: Part) -> Body {
+    Body::wrap_stream(stream::try_unfold((file, part, 0), async |(mut file, part, before)| {
+        if before > 0 && matches!(part, Part::Beginning) {
+            std::future::pending::<()>().await;
+        }
+        let mut bytes = vec![0; CHUNK];
+        let count = file.read(&mut bytes).await?;
+        bytes.truncate(count);
+        if let Part::Whole(sent) = &part {
+            sent.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        Ok::<_, std::io::Error>((count > 0).then_some((bytes, (file, part, before + count))))
     }))
 }
 

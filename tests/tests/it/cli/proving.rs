@@ -3,5 +3,6 @@
 mod changes;
 mod ends;
 mod faults;
+mod refusing;
 mod site;
 mod whole;
