@@ -3,6 +3,7 @@
 mod changes;
 mod ends;
 mod faults;
+mod in_cluster;
 mod refusing;
 mod site;
 mod whole;
