@@ -177,6 +177,19 @@ pub(crate) fn on_interrupt() -> Arc<AtomicBool> {
     stop
 }
 
+/// Ends when Ctrl-C is pressed or SIGTERM comes, from the moment it is waited for.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 /// A bar on a terminal; elsewhere nothing.
 pub(crate) fn bar(length: u64, words: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));

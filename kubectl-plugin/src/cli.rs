@@ -5,10 +5,11 @@ use clap::{Parser, Subcommand};
 use crate::broker::BrokerArgs;
 use crate::cluster::ClusterArgs;
 use crate::commands::{
-    abort, backup, completion, doctor, move_messages, orphans, peek, purge, queues, remove,
-    restore, scale, status, witness,
+    abort, backup, completion, doctor, move_messages, orphans, peek, proof, proofs, prove, purge,
+    queues, remove, restore, scale, status, verify, version, witness,
 };
 use crate::exit;
+use crate::leader::LeaderArgs;
 use crate::output::Format;
 
 /// See and manage the queues and proofs of a prover.
@@ -22,6 +23,8 @@ pub(crate) struct Cli {
     pub(crate) broker: BrokerArgs,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) leader: LeaderArgs,
     /// How data is written; words about it go to standard error.
     #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Format,
@@ -33,6 +36,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
+    Service(ServiceCommand),
+    #[command(flatten)]
     Broker(BrokerCommand),
     /// How the number of workers comes about; hold it, and let it go again.
     #[command(after_help = scale::EXAMPLES)]
@@ -43,6 +48,26 @@ pub(crate) enum Command {
     /// Write a completion script for a shell.
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::Args),
+    /// The versions of this program, of the proof service and its prover, of the scaler and the broker.
+    #[command(after_help = version::EXAMPLES)]
+    Version(version::Args),
+}
+
+/// The commands that talk to the proof service.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Prove witnesses: check them here, submit them, and follow their proofs to the end.
+    #[command(after_help = prove::EXAMPLES)]
+    Prove(prove::Args),
+    /// List proofs, newest first.
+    #[command(after_help = proofs::EXAMPLES)]
+    Proofs(proofs::Args),
+    /// Show one proof, its leader's log, its file; call it off, try it again.
+    #[command(after_help = proof::EXAMPLES)]
+    Proof(proof::Args),
+    /// Ask whether proofs are good.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Args),
 }
 
 /// The commands that talk to the broker.

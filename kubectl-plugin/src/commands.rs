@@ -7,6 +7,9 @@ pub(crate) mod doctor;
 pub(crate) mod move_messages;
 pub(crate) mod orphans;
 pub(crate) mod peek;
+pub(crate) mod proof;
+pub(crate) mod proofs;
+pub(crate) mod prove;
 pub(crate) mod purge;
 pub(crate) mod queues;
 pub(crate) mod remove;
@@ -14,31 +17,42 @@ pub(crate) mod restore;
 pub(crate) mod scale;
 pub(crate) mod status;
 pub(crate) mod witness;
+pub(crate) mod verify;
+pub(crate) mod version;
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::Runtime;
 
 use crate::broker::Broker;
-use crate::cli::{BrokerCommand, Cli, Command};
+use crate::cli::{BrokerCommand, Cli, Command, ServiceCommand};
 use crate::exit::Code;
+use crate::leader::LeaderArgs;
 use crate::output::Printer;
-use crate::place::{Place, reach};
+use crate::place::{Named, Place, reach};
 
 /// Does what the command line says.
 pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
-    let Cli { broker, cluster, output: _, command } = cli;
+    let Cli { broker, cluster, leader, output: _, command } = cli;
     match command {
         Command::Completion(args) => completion::run(&args, printer),
         Command::Witness(args) => witness::run(&args, printer),
         Command::Scale(args) => {
             start()?.block_on(scale::run(&args, &cluster, broker.timeout, printer))
         }
+        Command::Version(args) => {
+            let named = Named { broker, cluster, leader };
+            start()?.block_on(version::run(&args, &named, printer))
+        }
+        Command::Service(command) => {
+            let named = Named { broker, cluster, leader };
+            start()?.block_on(serve(command, &named, printer))
+        }
         Command::Broker(mut command) => {
             let cluster = command.count_or_namespace(cluster);
             // First: the broker's clients want the TLS provider.
             start()?.block_on(async {
                 let broker = reach(&broker, &cluster, |words| printer.say(words)).await?;
-                let done = dispatch(command, &broker, printer).await;
+                let done = dispatch(command, &leader, &broker, printer).await;
                 let trouble = broker.place.as_ref().and_then(Place::trouble);
                 done.map_err(|error| match trouble {
                     Some(trouble) => error.context(trouble),
@@ -58,9 +72,23 @@ pub(crate) fn start() -> Result<Runtime> {
     runtime.worker_threads(2).enable_all().build().context("cannot start")
 }
 
-async fn dispatch(command: BrokerCommand, broker: &Broker, printer: &mut Printer) -> Result<Code> {
+async fn serve(command: ServiceCommand, named: &Named, printer: &mut Printer) -> Result<Code> {
     match command {
-        BrokerCommand::Status(args) => status::run(&args, broker, printer).await,
+        ServiceCommand::Prove(args) => prove::run(&args, named, printer).await,
+        ServiceCommand::Proofs(args) => proofs::run(&args, named, printer).await,
+        ServiceCommand::Proof(args) => proof::run(&args, named, printer).await,
+        ServiceCommand::Verify(args) => verify::run(&args, named, printer).await,
+    }
+}
+
+async fn dispatch(
+    command: BrokerCommand,
+    leader: &LeaderArgs,
+    broker: &Broker,
+    printer: &mut Printer,
+) -> Result<Code> {
+    match command {
+        BrokerCommand::Status(args) => status::run(&args, leader, broker, printer).await,
         BrokerCommand::Doctor(args) => doctor::run(&args, broker, printer).await,
         BrokerCommand::Queues(args) => queues::run(&args, broker, printer).await,
         BrokerCommand::Peek(args) => peek::run(&args, broker, printer).await,

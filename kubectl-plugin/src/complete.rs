@@ -13,8 +13,10 @@ use crate::cli::Cli;
 use crate::cluster::ClusterArgs;
 use crate::commands::start;
 use crate::exit;
+use crate::leader::{LeaderArgs, Which};
 use crate::output::{Format, Printer};
-use crate::place::reach;
+use crate::place::{Named, reach};
+use crate::proof::Proof;
 
 /// What the name of the program begins with when kubectl asks for candidates.
 pub(crate) const NAME: &str = "kubectl_complete-";
@@ -23,6 +25,8 @@ const NO_FILES: u8 = 4;
 const DEFAULT: u8 = 0;
 /// Somebody waits with a finger on the Tab key.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// More ids than these nobody reads.
+const OFFERED: u32 = 200;
 
 /// The broker as the environment and the kubeconfig name it.
 #[derive(Debug, Parser)]
@@ -31,6 +35,8 @@ struct FromEnvironment {
     broker: BrokerArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    leader: LeaderArgs,
 }
 
 /// Answers kubectl. `args` are the program's name and the words typed, the last one unfinished.
@@ -61,24 +67,43 @@ fn line(all: String, candidate: &CompletionCandidate) -> String {
 /// Names of queues that begin so, asked of the broker that the environment or the kubeconfig names; none where that
 /// cannot be had at once.
 pub(crate) fn queue_names(begun: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(begun, async |named| {
+        let broker = reach(&named.broker, &named.cluster, |_| ()).await.ok()?;
+        let queues = broker.management.queues(&broker.vhost).await.ok()?;
+        Some(queues.into_iter().map(|queue| (queue.name.to_string(), None)).collect())
+    })
+}
+
+/// Ids of proofs that begin so, the newest, with where they stand, asked of the proof service in the same way.
+pub(crate) fn proof_ids(begun: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(begun, async |named| {
+        let which = Which { limit: OFFERED, ..Which::default() };
+        let proofs = named.leader().await.ok()?.list(&which).await.ok()?;
+        let told = |proof: Proof| (proof.id, Some(proof.state.word().to_owned()));
+        Some(proofs.into_iter().map(told).collect())
+    })
+}
+
+/// What somebody who is asked knows: names, each with a word about it.
+type Known = Vec<(String, Option<String>)>;
+
+/// The names that begin so, of all that are known; none where they cannot be had at once.
+fn candidates(
+    begun: &OsStr,
+    ask: impl AsyncFnOnce(&Named) -> Option<Known>,
+) -> Vec<CompletionCandidate> {
     let begun = begun.to_string_lossy().into_owned();
-    let names = || -> Option<Vec<String>> {
-        let FromEnvironment { broker, cluster } = FromEnvironment::try_parse_from(["zero"]).ok()?;
-        // First: the broker's clients want the TLS provider.
+    let known = || -> Option<Known> {
+        let FromEnvironment { broker, cluster, leader } =
+            FromEnvironment::try_parse_from(["zero"]).ok()?;
+        // First: the clients want the TLS provider.
         let runtime = start().ok()?;
-        let args = BrokerArgs { timeout: PATIENCE, ..broker };
-        let queues = runtime.block_on(async {
-            let broker = reach(&args, &cluster, |_| ()).await.ok()?;
-            broker.management.queues(&broker.vhost).await.ok()
-        })?;
-        Some(queues.into_iter().map(|queue| queue.name.to_string()).collect())
+        let broker = BrokerArgs { timeout: PATIENCE, ..broker };
+        runtime.block_on(ask(&Named { broker, cluster, leader }))
     };
-    let names = names().unwrap_or_default();
-    names
-        .into_iter()
-        .filter(|name| name.starts_with(&begun))
-        .map(CompletionCandidate::new)
-        .collect()
+    let fitting =
+        known().unwrap_or_default().into_iter().filter(|(name, _)| name.starts_with(&begun));
+    fitting.map(|(name, word)| CompletionCandidate::new(name).help(word.map(Into::into))).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use amqp_admin::{Error, Report, Success};
 
+use crate::leader::Trouble;
+
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code(u8);
@@ -88,7 +90,8 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Code {
     if error.is::<Usage>() {
         return USAGE;
     }
-    let missing = error.downcast_ref::<Error>().is_some_and(Error::is_not_found);
+    let missing = error.downcast_ref::<Error>().is_some_and(Error::is_not_found)
+        || error.downcast_ref::<Trouble>().is_some_and(Trouble::is_missing);
     if missing || error.is::<NotFound>() { NOT_FOUND } else { FAILED }
 }
 

@@ -146,6 +146,11 @@ impl Printer {
         let _ = writeln!(self.words, "{words}");
     }
 
+    /// Whether somebody sees bars move.
+    pub(crate) fn draws(&self) -> bool {
+        self.words.is_terminal()
+    }
+
     /// Whether somebody can be asked.
     pub(crate) fn has_terminal(&self) -> bool {
         io::stdin().is_terminal() && self.words.is_terminal()

@@ -11,6 +11,7 @@ use crate::broker::{Broker, BrokerArgs};
 use crate::change::now;
 use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, find, record};
 use crate::exit::Usage;
+use crate::leader::{Leader, LeaderArgs};
 use crate::output::Printer;
 use crate::scaler::Scaler;
 
@@ -42,6 +43,75 @@ pub(crate) async fn reach(
     }
 }
 
+/// What the command line names: a broker, a cluster, a proof service.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) broker: BrokerArgs,
+    pub(crate) cluster: ClusterArgs,
+    pub(crate) leader: LeaderArgs,
+}
+
+/// The release that a proof service belongs to, and the way there.
+#[derive(Debug)]
+pub(crate) struct Home {
+    cluster: Cluster,
+    release: Release,
+    forward: Option<Forward>,
+}
+
+impl Named {
+    /// Whether parts are named one by one: none is looked for in a cluster.
+    pub(crate) fn is_without_cluster(&self) -> bool {
+        self.broker.amqp_uri.is_some() && !self.cluster.names_any()
+    }
+
+    /// The proof service: the one named directly, or that of the release in the cluster.
+    pub(crate) async fn leader(&self) -> Result<Leader> {
+        let limit = self.broker.timeout;
+        if let Some(url) = &self.leader.leader_url {
+            return Leader::at(url.clone(), limit, None);
+        }
+        if self.is_without_cluster() {
+            let words = "a broker is named directly, and no proof service: say where it is with --leader-url";
+            return Err(Usage(words.to_owned()).into());
+        }
+        let cluster = Cluster::log_in(&self.cluster, limit).await?;
+        let release = find(&cluster, self.cluster.release.as_deref()).await?;
+        let name = release.name.clone();
+        leader_of(cluster, release, limit).await?.with_context(|| {
+            format!("the release `{name}` does not say where its proof service is; say it with --leader-url")
+        })
+    }
+}
+
+async fn leader_of(cluster: Cluster, release: Release, limit: Duration) -> Result<Option<Leader>> {
+    let mut home = Home { cluster, release, forward: None };
+    match home.open().await? {
+        Some(url) => Leader::at(url, limit, Some(home)).map(Some),
+        None => Ok(None),
+    }
+}
+
+impl Home {
+    /// Opens the way, in place of the one there was; `None`: the release does not say where.
+    pub(crate) async fn open(&mut self) -> Result<Option<Url>> {
+        let Some(url) = &self.release.leader_url else { return Ok(None) };
+        let (url, forward) = way_to(&self.cluster, &self.release, ("leader-url", url)).await?;
+        self.forward = forward;
+        Ok(Some(url))
+    }
+
+    /// What went wrong on the way, in words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.forward.as_ref().and_then(Forward::trouble)
+    }
+
+    /// Leaves an Event of what a command did.
+    pub(crate) async fn record(&self, why: (&str, &str), done: &str, printer: &mut Printer) {
+        leave_event((&self.cluster, &self.release), why, done, printer).await;
+    }
+}
+
 /// The scaler of the release in the cluster.
 pub(crate) async fn reach_scaler(flags: &ClusterArgs, limit: Duration) -> Result<Scaler> {
     let cluster = Cluster::log_in(flags, limit).await?;
@@ -58,13 +128,22 @@ async fn scaler_of(
     limit: Duration,
 ) -> Result<Option<Scaler>> {
     let Some(url) = &release.scaler_url else { return Ok(None) };
-    let named = || format!("`scaler-url` of the release `{}`", release.name);
+    let (url, forward) = way_to(cluster, release, ("scaler-url", url)).await?;
+    Ok(Some(Scaler { url, forward, limit }))
+}
+
+/// The address of a part of the release, through a forward if it is a Service of the cluster.
+async fn way_to(
+    cluster: &Cluster,
+    release: &Release,
+    (key, url): (&str, &str),
+) -> Result<(Url, Option<Forward>)> {
+    let named = || format!("`{key}` of the release `{}`", release.name);
     let url = Url::parse(url).with_context(named)?;
     let at = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
     let forward = Forward::open(cluster, at, None).await.with_context(named)?;
     let local = forward.as_ref().map(|forward| Url::parse(&format!("http://{}/", forward.local)));
-    let url = local.transpose()?.unwrap_or(url);
-    Ok(Some(Scaler { url, forward, limit }))
+    Ok((local.transpose()?.unwrap_or(url), forward))
 }
 
 async fn in_cluster(
@@ -144,6 +223,11 @@ impl Place {
     /// The release's scaler, if it says where that is.
     pub(crate) async fn scaler(&self, limit: Duration) -> Result<Option<Scaler>> {
         scaler_of(&self.cluster, &self.release, limit).await
+    }
+
+    /// The release's proof service, if it says where that is.
+    pub(crate) async fn leader(&self, limit: Duration) -> Result<Option<Leader>> {
+        leader_of(self.cluster.clone(), self.release.clone(), limit).await
     }
 
     /// The ScaledObjects of the release that somebody holds.

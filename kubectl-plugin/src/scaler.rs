@@ -40,6 +40,7 @@ pub(crate) enum Answer {
 /// `/status.json`, as far as it is read here.
 #[derive(Debug, Deserialize)]
 struct Status {
+    version: Option<String>,
     triggers: Vec<Trigger>,
 }
 
@@ -51,10 +52,18 @@ impl Scaler {
 
     /// Every trigger that KEDA asked for lately.
     pub(crate) async fn triggers(&self) -> Result<Vec<Trigger>> {
+        Ok(self.status().await?.triggers)
+    }
+
+    /// Its version.
+    pub(crate) async fn version(&self) -> Result<String> {
+        self.status().await?.version.context("it does not tell its version")
+    }
+
+    async fn status(&self) -> Result<Status> {
         let text = self.get("status.json", &[]).await?;
-        let status: Status = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no scaler of this version", self.url))?;
-        Ok(status.triggers)
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is no scaler of this version", self.url))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<String> {

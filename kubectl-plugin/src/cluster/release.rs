@@ -40,6 +40,8 @@ pub(crate) struct Release {
     pub(crate) ca_secret: Option<String>,
     /// The scaler's status page.
     pub(crate) scaler_url: Option<String>,
+    /// The proof service.
+    pub(crate) leader_url: Option<String>,
 }
 
 impl Release {
@@ -62,6 +64,7 @@ impl Release {
             credentials_secret: take("credentials-secret"),
             ca_secret: take("ca-secret"),
             scaler_url: take("scaler-url"),
+            leader_url: take("leader-url"),
         })
     }
 
@@ -80,6 +83,7 @@ impl Release {
             credentials_secret: Some(format!("{service}-default-user")),
             ca_secret: None,
             scaler_url: None,
+            leader_url: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `status`: the whole on one screen, and what is wrong with the command that cures it.
 
 mod health;
+mod proving;
 mod scaling;
 
 use std::collections::BTreeSet;
@@ -14,9 +15,11 @@ use serde::Serialize;
 use crate::broker::Broker;
 use crate::exit::{self, Code};
 use crate::facts::Facts;
+use crate::leader::{Leader, LeaderArgs};
 use crate::output::{Format, Printer, Table, count};
 use crate::scaler::Scaler;
 use health::{Warning, warnings};
+use proving::{Proofs, Proving};
 use scaling::Scaling;
 
 /// What `--help` ends with.
@@ -57,6 +60,8 @@ struct Status {
     awaited_results: usize,
     /// Connections on which leaders wait.
     leaders: usize,
+    /// The proofs of the proof service; `null` where there is none to ask.
+    proofs: Option<Proofs>,
     warnings: Vec<Warning>,
 }
 
@@ -91,7 +96,12 @@ struct Workers {
 }
 
 /// Looks once, or until Ctrl-C.
-pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
+pub(crate) async fn run(
+    args: &Args,
+    named: &LeaderArgs,
+    broker: &Broker,
+    printer: &mut Printer,
+) -> Result<Code> {
     let scaler = match (&args.scaler_url, &broker.place) {
         (Some(url), _) => {
             Ok(Some(Scaler { url: url.clone(), forward: None, limit: broker.timeout }))
@@ -99,8 +109,14 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
         (None, Some(place)) => place.scaler(broker.timeout).await,
         (None, None) => Ok(None),
     };
+    let leader = match (&named.leader_url, &broker.place) {
+        (Some(url), _) => Leader::at(url.clone(), broker.timeout, None).map(Some),
+        (None, Some(place)) => place.leader(broker.timeout).await,
+        (None, None) => Ok(None),
+    };
     loop {
-        let code = look(broker, scaler.as_ref(), printer).await?;
+        let others = (scaler.as_ref(), leader.as_ref());
+        let code = look(broker, others, printer).await?;
         if !args.watch {
             return Ok(code);
         }
@@ -112,22 +128,28 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     }
 }
 
+/// Somebody else to ask: there is one, there is none, or there is no way to it.
+type Asked<'a, T> = Result<&'a Option<T>, &'a anyhow::Error>;
+
 async fn look(
     broker: &Broker,
-    scaler: Result<&Option<Scaler>, &anyhow::Error>,
+    (scaler, leader): (Asked<'_, Scaler>, Asked<'_, Leader>),
     printer: &mut Printer,
 ) -> Result<Code> {
-    let (facts, overview, nodes, scaling) = tokio::join!(
+    let (facts, overview, nodes, scaling, proving) = tokio::join!(
         Facts::read(broker),
         broker.management.overview(),
         broker.management.nodes(),
-        Scaling::read(broker, scaler)
+        Scaling::read(broker, scaler),
+        Proving::read(leader)
     );
     let overview = overview.context("cannot ask the broker what it is")?;
     // Nodes are for users with the tag `monitoring`; without it alarms cannot be seen.
     let mut status = Status::of(broker, &facts?, &overview, nodes.ok().as_deref());
     status.workers.wanted = scaling.wanted;
     status.warnings.extend_from_slice(&scaling.warnings);
+    status.warnings.extend(proving.warning);
+    status.proofs = proving.proofs;
     for note in &scaling.notes {
         printer.say(note);
     }
@@ -175,6 +197,7 @@ impl Status {
             workers: Workers { connected, busy, idle, wanted: None },
             awaited_results: awaited.len(),
             leaders: leaders.len(),
+            proofs: None,
             warnings: warnings(facts, nodes),
         }
     }
@@ -217,6 +240,9 @@ fn print(status: &Status, printer: &mut Printer) -> Result<()> {
         table.row([sum.role.to_owned(), sum.queues.to_string(), ready, unacked]);
     }
     printer.data(status, &table)?;
+    if let Some(proofs) = &status.proofs {
+        proofs.print(printer)?;
+    }
     for warning in &status.warnings {
         printer.text(&format!("\n! {}\n  → {}\n", warning.what, warning.cure))?;
     }

@@ -18,7 +18,7 @@ use crate::certificates::Authority;
 use crate::conformance::broker_tls::{SERVICE, Secured, write};
 
 /// What every command that talks to the broker needs; docs/cli.md has the table.
-const REACH: &[(&str, &str)] = &[
+pub(super) const REACH: &[(&str, &str)] = &[
     ("list", "configmaps"),
     ("get", "secrets"),
     ("get", "services"),
@@ -28,9 +28,9 @@ const REACH: &[(&str, &str)] = &[
 ];
 
 /// A namespace with the broker of a desk in it, and a user.
-struct Site {
+pub(super) struct Site {
     plane: &'static ControlPlane,
-    namespace: String,
+    pub(super) namespace: String,
     user: PathBuf,
 }
 
@@ -49,7 +49,7 @@ impl Site {
     }
 
     /// Lets the user do these things in the namespace, and nothing that was allowed before.
-    fn allow(&self, verbs: &[(&str, &str)]) {
+    pub(super) fn allow(&self, verbs: &[(&str, &str)]) {
         let rules = verbs.iter().map(|(verb, resource)| {
             let groups = [resource.split_once('.').map_or("", |(_, group)| group)];
             let resource = resource.split('.').next().unwrap();
@@ -95,7 +95,7 @@ impl Site {
     }
 
     /// A pod, its ports on this machine, and a Service of the same name before it.
-    fn serve(&self, name: &str, ip: Option<&str>, ports: &[(&str, u16, u16)]) {
+    pub(super) fn serve(&self, name: &str, ip: Option<&str>, ports: &[(&str, u16, u16)]) {
         let pod = format!("{name}-0");
         let (labels, named) = ([("app", name)], ports.iter().map(|(name, port, _)| (*name, *port)));
         let (namespace, ports_of_pod) = (self.namespace.as_str(), named.collect::<Vec<_>>());
@@ -132,7 +132,7 @@ impl Site {
         self.release_of(name, &data);
     }
 
-    fn release_of(&self, name: &str, data: &Value) {
+    pub(super) fn release_of(&self, name: &str, data: &Value) {
         self.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": format!("{name}-connection"), "labels": {
                 "app.kubernetes.io/part-of": "zero-prover",
@@ -162,22 +162,22 @@ impl Site {
         all.to_string()
     }
 
-    fn events(&self) -> String {
+    pub(super) fn events(&self) -> String {
         let shown = "jsonpath={range .items[*]}{.involvedObject.kind}/{.involvedObject.name} {.reason}: {.message}{\"\\n\"}{end}";
         let ours = "--field-selector=reason=ZeroChange";
         self.plane.kubectl(&["get", "events", "-n", &self.namespace, ours, "-o", shown]).unwrap()
     }
 
-    fn zero(&self, desk: &Desk) -> Zero {
+    pub(super) fn zero(&self, desk: &Desk) -> Zero {
         Zero::at(desk.folder.path()).env("KUBECONFIG", &self.user)
     }
 }
 
-fn port_of(address: &str) -> u16 {
+pub(super) fn port_of(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()
 }
 
-async fn site(test: &str, verbs: &[(&str, &str)]) -> Option<(Desk, Site)> {
+pub(super) async fn site(test: &str, verbs: &[(&str, &str)]) -> Option<(Desk, Site)> {
     let mut desk = Desk::laid(test).await?;
     let site = Site::build(&mut desk, test, verbs)?;
     Some((desk, site))

@@ -23,6 +23,11 @@ fn definition<'a>(args: &[&'a str]) -> &'a str {
         ["scale", "resume", ..] => "scaleResume",
         ["witness", "check", ..] => "witnessCheck",
         ["witness", "analyze", ..] => "witnessAnalyze",
+        ["prove", .., "--dry-run"] => "proveDryRun",
+        ["proof", "show", ..] => "proofShow",
+        ["proof", "download", ..] => "proofDownload",
+        ["proof", "cancel", ..] => "proofCancel",
+        ["proof", "retry", ..] => "proofRetry",
         [command, ..] => command,
         [] => panic!("no command"),
     }

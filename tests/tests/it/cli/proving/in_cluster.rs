@@ -1,0 +1,44 @@
+//! The proof service in a cluster: found from the release, reached through the API server.
+
+use serde_json::json;
+use tests::access::segment;
+
+use super::site::lay_out_ours;
+use crate::cli::in_cluster::{REACH, port_of, site};
+use crate::proving::service::Setting;
+use crate::stand_in::V07;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_releases_proof_service_is_found_and_changes_leave_an_event() {
+    let verbs = [REACH, &[("create", "events")]].concat();
+    let Some((desk, site)) = site("leader_in_cluster", &verbs).await else { return };
+    let home = tempfile::tempdir().unwrap();
+    let setting = Setting { generation: &V07, vhost: &desk.vhost, home: home.path() };
+    let service = setting.start(&[]).await;
+    site.serve("zero-leader", None, &[("http", 8080, port_of(service.address()))]);
+    let uri = format!("amqp://rabbitmq:5672/{}", segment(desk.vhost.name()));
+    let broker = json!({"amqp-uri": uri, "credentials-secret": "rabbitmq-default-user"});
+    let mut whole = broker.clone();
+    whole["leader-url"] = json!("http://zero-leader:8080");
+    site.release_of("zero", &broker);
+    lay_out_ours(&desk, &[6]);
+    let zero = site.zero(&desk);
+    let untold = desk.try_as(&zero, &["proofs"]);
+    assert_eq!(untold.code, Some(1), "{untold:?}");
+    assert!(untold.stderr.contains("`zero` does not say where its proof service is"), "{untold:?}");
+
+    site.release_of("zero", &whole);
+    let entered = desk.try_as(&zero, &["prove", "witnesses", "--detach", "-o", "name"]);
+    assert_eq!(entered.code, Some(0), "{entered:?}");
+    let id = entered.stdout.trim();
+    service.becomes(id, &["running"]).await;
+    let args = ["proof", "cancel", id, "--yes", "--reason", "reorg"];
+    let cancelled = desk.try_as(&zero, &args);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    let event = format!("ZeroChange: zero proof cancel: reorg: {id} is cancelled (by alice)");
+    assert!(site.events().contains(&event), "{}", site.events());
+    let status = desk.try_as(&zero, &["status"]);
+    assert!(status.stdout.contains("Proofs    1 cancelled"), "{status:?}");
+    let version = desk.try_as(&zero, &["version"]);
+    assert!(version.stdout.contains("stand-in-v07") && version.stdout.contains("RabbitMQ"));
+}
