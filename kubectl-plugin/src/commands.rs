@@ -16,9 +16,9 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod scale;
 pub(crate) mod status;
-pub(crate) mod witness;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod witness;
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::Runtime;

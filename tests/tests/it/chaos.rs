@@ -56,9 +56,14 @@ impl Leader {
         self.behind.activity().counters.published
     }
 
-    /// Proved, or failed for a reason.
-    async fn outcome(&mut self) -> Result<(), String> {
-        let status = self.program.ended().await;
+    /// Proved, or failed for a reason. `scene` is what else there is to tell of one that never ends.
+    async fn outcome(&mut self, scene: impl Fn() -> String) -> Result<(), String> {
+        let ended = poll::until("the leader to end", LIMIT, async || {
+            self.program.end().ok_or_else(|| format!("{:#?}", self.behind.activity()))
+        });
+        let status = ended.await;
+        let status =
+            status.unwrap_or_else(|error| panic!("block {}: {error}\n{}", self.block, scene()));
         if status.success() {
             let words = V07.verified(self.block, self.home.path());
             assert!(words.contains(VERIFIED), "block {}: {words}", self.block);
@@ -83,7 +88,8 @@ async fn run(seed: u64, broker: &mut PrivateBroker, fleet: &mut Fleet) -> Vec<St
     }
     let mut failures = Vec::new();
     for leader in &mut leaders {
-        failures.extend(leader.outcome().await.err());
+        let scene = || format!("seed {seed}\n{}", fleet.scene(broker));
+        failures.extend(leader.outcome(scene).await.err());
     }
     fleet.settle(broker).await;
     failures

@@ -7,3 +7,4 @@ mod limits;
 mod progress;
 pub(crate) mod service;
 mod submitting;
+mod twelve;

@@ -16,6 +16,8 @@ use crate::wire::Wire;
 const KILLED: &str = "the worker was killed (SIGKILL, 137)";
 /// Milliseconds that a worker takes for a transaction.
 const MS_PER_TXN: &str = "20";
+/// So many lines of each log are shown when something hangs.
+const LINES: usize = 40;
 
 /// All workers, and what was done to them.
 pub(super) struct Fleet {
@@ -134,6 +136,19 @@ impl Fleet {
             if left == 0 { Ok(()) } else { Err(format!("{left} tasks are left")) }
         });
         looked.await.unwrap();
+    }
+
+    /// The queues that are there, and what each gateway has said last.
+    pub(super) fn scene(&self, broker: &PrivateBroker) -> String {
+        let path = format!("/api/queues/{VHOST}?disable_stats=true&enable_queue_totals=true");
+        let queues = broker.access().management().get(&path);
+        let last = |host: &Host| {
+            let log = host.log();
+            let lines: Vec<&str> = log.lines().collect();
+            lines[lines.len().saturating_sub(LINES)..].join("\n")
+        };
+        let hosts: Vec<String> = self.hosts.iter().map(last).collect();
+        format!("{queues:#?}\n{}\n{:?}", hosts.join("\n--\n"), self.blows)
     }
 
     /// What was done.

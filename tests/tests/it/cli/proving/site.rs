@@ -12,8 +12,9 @@ use tests::zero::{Answer, Zero};
 
 use crate::cli::desk::{Desk, LIMIT};
 use crate::cli::json::check;
+use crate::host::Host;
 use crate::proving::service::{Service, Setting};
-use crate::stand_in::{Generation, Program, V06, V07};
+use crate::stand_in::{Generation, V06, V07};
 
 /// A desk with a proof service beside it.
 pub(super) struct Site {
@@ -41,8 +42,9 @@ impl Site {
     }
 
     /// Two workers that take so long for a transaction.
-    pub(super) fn workers(&self, ms_per_txn: &str) -> [Program; 2] {
-        V07.two_workers(ms_per_txn, &[], &self.desk.vhost, self.home.path())
+    pub(super) fn workers(&self, ms_per_txn: &str) -> [Host; 2] {
+        let setting = Setting { generation: &V07, vhost: &self.desk.vhost, home: self.home.path() };
+        setting.workers(ms_per_txn, &[])
     }
 
     /// The command line, the broker and the service named to it.
