@@ -59,6 +59,14 @@ pub struct OfOperation {
     pub answered: u64,
 }
 
+impl Progress {
+    /// Of a run that goes on no longer.
+    #[must_use]
+    pub fn at_its_end(self) -> Self {
+        Self { eta: None, ..self }
+    }
+}
+
 /// When a proof will be done, in seconds from now.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

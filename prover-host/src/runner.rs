@@ -122,7 +122,7 @@ impl Proofs {
             "begun"
         );
         let end = self.attempted(proof, attempt, before, (&told, &stop)).await?;
-        let progress = told.borrow().clone();
+        let progress = told.borrow().clone().map(Progress::at_its_end);
         let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
         let verify = finished.file.is_some() && self.prover.verifier.is_some();
         say(proof, attempt, &finished);

@@ -10,6 +10,7 @@ mod gateway;
 mod minute;
 mod paced;
 mod plot;
+mod proofs;
 mod report;
 mod rpc;
 mod scene;
@@ -41,6 +42,8 @@ pub enum What {
     Queues,
     /// What the gateway costs the messages that go through it: `gateway.md`.
     Gateway,
+    /// What the proof service costs: `proofs.md`.
+    Proofs,
 }
 
 /// Measures our programs against private RabbitMQ nodes.
@@ -50,7 +53,7 @@ pub struct Options {
     #[arg(long, default_value = "docs/benchmarks")]
     out: PathBuf,
     /// What to measure.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [What::Scaler, What::Queues, What::Gateway])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [What::Scaler, What::Queues, What::Gateway, What::Proofs])]
     what: Vec<What>,
     /// Numbers of queues to measure at.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 1_000, 10_000])]
@@ -77,6 +80,7 @@ pub struct Options {
 
 /// Measures at each number of queues, then writes.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    let out = options.out.clone();
     if let Some(server) = options.forward {
         return forwarder::serve(server).await;
     }
@@ -93,6 +97,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     if options.what.contains(&What::Gateway) {
         Box::pin(gateway::run(&options.out)).await?;
+    }
+    if options.what.contains(&What::Proofs) {
+        tokio::task::spawn_blocking(move || proofs::run(&out)).await??;
     }
     say(&format!("written to {}", options.out.display()));
     Ok(())

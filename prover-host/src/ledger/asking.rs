@@ -9,6 +9,8 @@ use super::{LedgerError, Query, Unswept, whole};
 use crate::progress::History;
 use crate::proof::{Kind, Proof, State};
 
+/// Proofs of which one is begun next: all but the first of each chain wait for it.
+const HEADS: usize = 256;
 /// Finished proofs that an ETA is told from.
 const HISTORY: i64 = 50;
 
@@ -81,7 +83,10 @@ pub fn queued(
     (now, pause): (i64, i64),
 ) -> Result<Vec<(Proof, Option<Proof>)>, LedgerError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM proofs WHERE state = 'queued' AND coalesce(not_before, 0) NOT BETWEEN ?1 + 1 AND ?1 + ?2 ORDER BY priority DESC, number"
+        "SELECT {COLUMNS} FROM proofs p WHERE state = 'queued' AND (chain IS NULL OR number = (
+             SELECT min(number) FROM proofs q WHERE q.chain = p.chain AND q.state = 'queued'))
+           AND coalesce(not_before, 0) NOT BETWEEN ?1 + 1 AND ?1 + ?2
+         ORDER BY priority DESC, number LIMIT {HEADS}"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map([now, pause], proof_of)?.collect::<Result<Vec<_>, _>>()?;

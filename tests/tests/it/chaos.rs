@@ -51,6 +51,11 @@ impl Leader {
         Self { block, home, program, behind, wire }
     }
 
+    /// What its gateway knows of it.
+    fn told(&self) -> String {
+        format!("block {}: {:#?}", self.block, self.behind.activity())
+    }
+
     /// Tasks that it has handed in so far.
     fn published(&self) -> u64 {
         self.behind.activity().counters.published
@@ -59,11 +64,10 @@ impl Leader {
     /// Proved, or failed for a reason. `scene` is what else there is to tell of one that never ends.
     async fn outcome(&mut self, scene: impl Fn() -> String) -> Result<(), String> {
         let ended = poll::until("the leader to end", LIMIT, async || {
-            self.program.end().ok_or_else(|| format!("{:#?}", self.behind.activity()))
+            self.program.end().ok_or_else(|| self.told())
         });
         let status = ended.await;
-        let status =
-            status.unwrap_or_else(|error| panic!("block {}: {error}\n{}", self.block, scene()));
+        let status = status.unwrap_or_else(|error| panic!("{error}\n{}", scene()));
         if status.success() {
             let words = V07.verified(self.block, self.home.path());
             assert!(words.contains(VERIFIED), "block {}: {words}", self.block);
@@ -83,7 +87,9 @@ async fn run(seed: u64, broker: &mut PrivateBroker, fleet: &mut Fleet) -> Vec<St
         leaders.push(Leader::start(block, broker).await);
     }
     for Blow { after, what } in blows(&mut numbers, TASKS) {
-        reached(after, &mut leaders).await;
+        reached(after, &mut leaders).await.unwrap_or_else(|error| {
+            panic!("seed {seed}, {what:?}: {error}\n{}", fleet.scene(broker))
+        });
         fleet.suffer(what, broker, &leaders).await;
     }
     let mut failures = Vec::new();
@@ -96,13 +102,14 @@ async fn run(seed: u64, broker: &mut PrivateBroker, fleet: &mut Fleet) -> Vec<St
 }
 
 /// Until so many tasks have been handed in, or no leader is left to hand in any.
-async fn reached(tasks: u64, leaders: &mut [Leader]) {
+async fn reached(tasks: u64, leaders: &mut [Leader]) -> Result<(), String> {
     let looked = poll::until("tasks to be handed in", LIMIT, async || {
         let all: u64 = leaders.iter().map(Leader::published).sum();
         let over = leaders.iter_mut().all(|leader| leader.program.end().is_some());
-        if all >= tasks || over { Ok(()) } else { Err(format!("{all} of {tasks}")) }
+        let told = || leaders.iter().map(Leader::told).collect::<Vec<_>>().join("\n");
+        if all >= tasks || over { Ok(()) } else { Err(format!("{all} of {tasks}\n{}", told())) }
     });
-    looked.await.unwrap();
+    looked.await.map_err(|error| format!("{error}"))
 }
 
 fn variable(name: &str, otherwise: u64) -> u64 {
@@ -118,6 +125,7 @@ async fn nothing_is_lost_whatever_is_killed_cut_or_restarted() {
     let mut fleet = Fleet::start(&broker).await;
     let mut failures = BTreeMap::new();
     for seed in first..first + runs {
+        println!("seed {seed}");
         let failed = run(seed, &mut broker, &mut fleet).await;
         if !failed.is_empty() {
             failures.insert(seed, failed);

@@ -70,8 +70,8 @@ async fn a_chain_of_twelve_blocks_outlives_its_service_a_leader_and_two_workers(
     let setting = Setting { generation: &V06, vhost: &vhost, home: home.path() };
     // The next service is to be found where this one was.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let listen = ["--listen", &free.to_string()];
-    let mut service = setting.start(&listen).await;
+    let there = ["--listen", &free.to_string()];
+    let mut service = setting.start(&there).await;
     let workers = setting.workers("1", &[]);
     let zero = zero(home.path(), &vhost, service.address());
     let proving = proving(&zero);
@@ -79,7 +79,7 @@ async fn a_chain_of_twelve_blocks_outlives_its_service_a_leader_and_two_workers(
     verified(&service, 2).await;
     service.signal(Signal::KILL);
     service.ended().await;
-    let service = setting.start(&listen).await;
+    let service = setting.start(&there).await;
     verified(&service, 4).await;
     kill(leader(&service).await);
     verified(&service, 6).await;
@@ -92,6 +92,11 @@ async fn a_chain_of_twelve_blocks_outlives_its_service_a_leader_and_two_workers(
     let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(0), "{said}\n{errors}\n{}", service.log());
     println!("{said}\n{errors}");
+    all_is_there(&zero, home.path());
+}
+
+/// All blocks are listed, downloaded and verified.
+fn all_is_there(zero: &Zero, home: &Path) {
     let run = |args: &[&str]| zero.run(args).unwrap();
     let listed: Value = serde_json::from_str(&run(&["proofs", "-o", "json"]).stdout).unwrap();
     let listed = listed.as_array().unwrap();
@@ -103,7 +108,7 @@ async fn a_chain_of_twelve_blocks_outlives_its_service_a_leader_and_two_workers(
     assert!(attempts >= 14, "a killed service and a killed leader are attempts: {attempts}");
     let ids: Vec<&str> = listed.iter().filter_map(|proof| proof["id"].as_str()).collect();
     for id in &ids {
-        assert!(home.path().join(format!("proofs/{id}.zkproof")).is_file(), "{id}");
+        assert!(home.join(format!("proofs/{id}.zkproof")).is_file(), "{id}");
     }
     let told = run(&[&["verify"], ids.as_slice()].concat());
     assert_eq!(told.code, Some(0), "{told:?}");
