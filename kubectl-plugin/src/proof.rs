@@ -181,6 +181,12 @@ impl Word {
 }
 
 impl Proof {
+    /// Nothing more happens by itself. While the service still tells of its progress, a proof that
+    /// is there is being verified.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.state.is_final() && self.progress.is_none()
+    }
+
     /// Its blocks, as other commands take them.
     pub(crate) fn range(&self) -> String {
         range(self.first_block, self.last_block)

@@ -108,7 +108,7 @@ impl Site {
 
 /// What differs from run to run besides.
 const PATTERNS: [(&str, &str); 9] = [
-    (r"(?m)^proof=\S+ state=(queued|running).*\n", ""),
+    (r"(?m)^proof=\S+ state=(queued|running|proved).*\n", ""),
     (r"(?m)(\.json: \S+), (queued|running)", "$1, [open]"),
     (r", running at \d+%", ", running"),
     (r" (tasks|time_spent)=\S+", ""),
