@@ -43,7 +43,7 @@ pub(crate) struct BrokerArgs {
     /// The key of our certificate, PEM, PKCS#8.
     #[arg(long, global = true, env = "ZERO_CLIENT_KEY_FILE", value_name = "FILE")]
     pub(crate) client_key_file: Option<PathBuf>,
-    /// Bounds each answer of the broker.
+    /// Bounds each answer of the broker and of the services.
     #[arg(
         long = "request-timeout",
         global = true,

@@ -34,7 +34,7 @@ Exit codes:
   0    done, or healthy
   1    something failed; the last line says what, why and what to do
   2    the command line is wrong
-  3    some of it was done; the report says what was not
+  3    some of it was done or could be asked; the report says what was not
   4    no such vhost, queue, block or proof; nothing to do, with --fail-empty
   6    unhealthy
   7    not approved: no `yes` at the prompt, or no terminal and no --yes

@@ -44,6 +44,7 @@ pub(crate) struct Proof {
     pub(crate) file: Option<ProofFile>,
     pub(crate) verdict: Option<Verdict>,
     pub(crate) progress: Option<Progress>,
+    pub(crate) settled: bool,
 }
 
 /// Where a proof stands.
@@ -181,6 +182,11 @@ impl Word {
 }
 
 impl Proof {
+    /// Nothing more happens by itself: it has ended, and was verified if it can be.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
     /// Its blocks, as other commands take them.
     pub(crate) fn range(&self) -> String {
         range(self.first_block, self.last_block)
@@ -274,7 +280,8 @@ pub(crate) mod tests {
     /// A proof of these blocks, with what else is to be said of it.
     pub(crate) fn proof(state: &str, first: u64, last: u64, more: &Value) -> Proof {
         let mut told = json!({
-            "id": format!("{first}-3f9a1c"), "state": state, "kind": "proof", "firstBlock": first,
+            "id": format!("{first}-3f9a1c"), "state": state,
+            "settled": !["queued", "running"].contains(&state), "kind": "proof", "firstBlock": first,
             "lastBlock": last, "blocks": [], "transactions": 12, "chainId": 1,
             "witnessSha256": "3f9a1c", "witnessBytes": 9, "priority": 0, "attempts": 1,
             "createdAt": "2026-01-01T00:00:00Z"});

@@ -48,6 +48,8 @@ pub struct Told {
     pub progress: Option<Progress>,
     /// What a queued one waits for.
     pub waits: Option<String>,
+    /// Something of it goes on.
+    pub live: bool,
 }
 
 /// Why something that was asked for cannot be done.
@@ -177,7 +179,8 @@ impl Proofs {
                 waits = Some(why);
             }
         }
-        Ok(Told { proof, progress, waits })
+        let live = self.is_live(proof.number);
+        Ok(Told { proof, progress, waits, live })
     }
 
     /// The proofs that are asked for, newest first.

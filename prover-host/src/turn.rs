@@ -16,6 +16,13 @@ pub enum Turn {
 pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
     let Some(before) = before else { return Turn::Go };
     let id = &before.id;
+    let (last, first) = (before.subject.last(), proof.subject.first());
+    if last.checked_add(1) != Some(first) {
+        let missing = last.saturating_add(1);
+        return Turn::Wait(format!(
+            "its chain has no block {missing} any more, for a proof was called off: `retry` that one"
+        ));
+    }
     match before.state {
         State::Queued | State::Running => {
             Turn::Wait(format!("waits for {id} before it, which is {}", before.state.word()))
@@ -38,10 +45,11 @@ pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::{ProofFile, Subject, Wish};
+    use crate::proof::{BlockOf, ProofFile, Subject, Wish};
 
-    fn proof(state: State, file: bool) -> Proof {
-        let subject = Subject { digest: "ab".into(), bytes: 1, blocks: Vec::new(), chain_id: 1 };
+    fn proof(block: u64, state: State, file: bool) -> Proof {
+        let blocks = vec![BlockOf { number: block, transactions: 0, gas_used: 0, hash: None }];
+        let subject = Subject { digest: "ab".into(), bytes: 1, blocks, chain_id: 1 };
         let (chain, deadline) = (Some("tip".to_owned()), None);
         Proof {
             number: 1,
@@ -64,17 +72,20 @@ mod tests {
 
     #[test]
     fn a_chain_goes_on_from_a_good_proof_only() {
-        let next = proof(State::Queued, false);
+        let next = proof(8, State::Queued, false);
         assert_eq!(turn(&next, None), Turn::Go);
         for state in [State::Proved, State::Verified] {
-            assert_eq!(turn(&next, Some(&proof(state, true))), Turn::Go);
-            assert!(matches!(turn(&next, Some(&proof(state, false))), Turn::Wait(_)));
+            assert_eq!(turn(&next, Some(&proof(7, state, true))), Turn::Go);
+            assert!(matches!(turn(&next, Some(&proof(7, state, false))), Turn::Wait(_)));
         }
         for state in [State::Queued, State::Running, State::Failed] {
-            let Turn::Wait(why) = turn(&next, Some(&proof(state, true))) else {
+            let Turn::Wait(why) = turn(&next, Some(&proof(7, state, true))) else {
                 panic!("{state:?}")
             };
             assert!(why.contains("7-ab"), "{why}");
         }
+        let gap = turn(&next, Some(&proof(6, State::Verified, true)));
+        let Turn::Wait(why) = gap else { panic!("block 7 is missing") };
+        assert!(why.contains("no block 7 any more"), "{why}");
     }
 }

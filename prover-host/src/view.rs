@@ -15,6 +15,8 @@ pub struct View {
     pub id: String,
     /// Where it stands.
     pub state: State,
+    /// Nothing more happens by itself: it has ended, and was verified if it can be.
+    pub settled: bool,
     /// What its run is to give.
     pub kind: Kind,
     /// Why it failed or was called off, or why the attempt before failed.
@@ -74,13 +76,14 @@ pub struct View {
 
 impl From<Told> for View {
     fn from(told: Told) -> Self {
-        let Told { proof, progress, waits } = told;
+        let Told { proof, progress, waits, live } = told;
         Self {
             first_block: proof.subject.first(),
             last_block: proof.subject.last(),
             transactions: proof.subject.transactions(),
             id: proof.id,
             state: proof.state,
+            settled: proof.state.is_final() && !live,
             kind: proof.wish.kind,
             reason: proof.reason,
             waits,

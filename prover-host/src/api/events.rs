@@ -42,8 +42,7 @@ impl Listener {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         while !self.ended && !self.service.shutdown.is_cancelled() {
             let now = told(&self.service, &self.id).await.ok()?;
-            self.ended =
-                now.state.is_final() && self.service.proofs.progress(self.number).is_none();
+            self.ended = now.settled;
             let text = text(&now)?;
             if self.last.as_ref() != Some(&text) {
                 self.last = Some(text.clone());

@@ -12,7 +12,7 @@ const PURE: [(&str, &[&str]); 5] = [
         ],
     ),
     ("amqp-gateway", &["frame", "rules", "session", "tags", "wire"]),
-    ("kubectl-plugin", &["select", "holders"]),
+    ("kubectl-plugin", &["select", "holders", "proof"]),
     (
         "prover-host",
         &[

@@ -62,7 +62,7 @@ async fn follow(id: &str, leader: &Leader, printer: &mut Printer) -> Result<()> 
         if attempt > 0 {
             shown = more(leader, (id, Some(attempt)), shown, printer).await?;
         }
-        if proof.state.is_final() {
+        if proof.is_settled() {
             let (state, why) = (proof.state.word(), proof.why());
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
             printer.say(&format!("{id} {state}{why}"));

@@ -90,7 +90,7 @@ fn is_lost(error: &anyhow::Error) -> bool {
 async fn look(leader: &Leader, rows: &mut [Row], out: Option<&Path>) -> Result<()> {
     let open: BTreeSet<String> = rows
         .iter()
-        .filter(|row| row.error.is_none() && !row.proof.state.is_final())
+        .filter(|row| row.error.is_none() && !row.proof.is_settled())
         .map(|row| row.proof.id.clone())
         .collect();
     let found = now(leader, &open).await?;

@@ -24,7 +24,7 @@ pub(super) struct Row {
 impl Row {
     /// Nothing more comes of waiting. `saved`: a proof is wanted as a file.
     pub(super) fn is_settled(&self, saved: bool) -> bool {
-        self.error.is_some() || (self.proof.state.is_final() && !self.is_to_be_saved(saved))
+        self.error.is_some() || (self.proof.is_settled() && !self.is_to_be_saved(saved))
     }
 
     /// There is a file that we do not have yet.
@@ -108,6 +108,8 @@ mod tests {
         assert!(good.is_settled(true));
         assert!(row("verified", &json!({})).is_settled(true), "a simulation has no file");
         assert!(row("failed", &file).is_settled(true));
+        let verifying = json!({"settled": false});
+        assert!(!row("proved", &verifying).is_settled(false), "its verdict is still to come");
     }
 
     #[test]

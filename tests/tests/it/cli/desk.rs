@@ -136,6 +136,12 @@ impl Desk {
     /// Runs and records nothing; what holds for every answer is checked.
     pub(super) fn try_as(&self, zero: &Zero, args: &[&str]) -> Answer {
         let answer = zero.run(args).unwrap();
+        self.inspect(args, &answer);
+        answer
+    }
+
+    /// What holds for every answer.
+    pub(super) fn inspect(&self, args: &[&str], answer: &Answer) {
         for stream in [&answer.stdout, &answer.stderr] {
             let secret = self.secrets.iter().find(|secret| stream.contains(secret.as_str()));
             assert_eq!(secret, None, "{args:?} shows a password: {stream}");
@@ -145,7 +151,6 @@ impl Desk {
             let last = answer.stderr.trim_end().lines().last().unwrap_or_default();
             assert!(!last.is_empty(), "{args:?} fails without a word");
         }
-        answer
     }
 
     /// Runs until an answer is to be had that fits; records that one.
@@ -169,7 +174,8 @@ impl Desk {
         answer
     }
 
-    fn note(&mut self, args: &[&str], answer: &Answer) {
+    /// Records an answer.
+    pub(super) fn note(&mut self, args: &[&str], answer: &Answer) {
         self.record.push_str(&transcript(args, answer));
     }
 

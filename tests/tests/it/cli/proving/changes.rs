@@ -26,7 +26,7 @@ async fn one_of_several_is_called_off_and_tried_again() {
     site.run(0, &["proof", "cancel", seven, "--yes"]);
     site.run(0, &["proof", "retry", six, seven, "--yes"]);
     let workers = site.workers("5");
-    site.run(0, &["prove", "witnesses"]);
+    site.prove(0, &["prove", "witnesses"]).await;
     drop(workers);
     site.run(0, &["proof", "cancel", seven, "--yes"]);
     site.run(4, &["proof", "cancel", "7-none", "--yes"]);

@@ -43,7 +43,7 @@ async fn what_waits_behind_a_failed_proof_is_not_waited_for() {
     assert!(answer.stderr.contains("state=failed"), "{answer:?}");
     site.run(0, &["proof", "retry", first, "--yes"]);
     let workers = site.workers("5");
-    site.run(0, &["prove", "witnesses", "--chain", "tip"]);
+    site.prove(0, &["prove", "witnesses", "--chain", "tip"]).await;
     drop(workers);
 }
 

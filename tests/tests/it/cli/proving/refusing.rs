@@ -1,4 +1,5 @@
-//! A service that refuses uploads without reading them, and closes over what is on its way.
+//! A service that refuses uploads without reading them and closes over what is on its way, and whose
+//! files come damaged.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,7 +31,9 @@ fn answer(mut stream: TcpStream) {
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or_default() == 1 {
         head.extend(byte);
     }
-    let (status, body) = if head.starts_with(b"GET ") {
+    let (status, body) = if head.starts_with(b"GET /v1/proofs/7-ab/proof ") {
+        ("200 OK\r\nETag: \"c0ffee\"", "[{}]")
+    } else if head.starts_with(b"GET ") {
         let version = r#"{"zeroLeader":"0","prover":null,"generation":"v0.7","verifier":false}"#;
         ("200 OK", version)
     } else {
@@ -55,4 +58,14 @@ fn a_refusal_in_the_midst_of_an_upload_is_heard() {
         let words = "error: the proof service has no room: the disk is full\n";
         assert!(answer.stderr.ends_with(words), "{}", answer.stderr);
     }
+}
+
+#[test]
+fn a_file_that_comes_damaged_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let zero = Zero::at(folder.path()).env("ZERO_LEADER_URL", format!("http://{}", serve()));
+    let answer = zero.run(&["proof", "download", "7-ab", "--out", "proofs"]).unwrap();
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    insta::assert_snapshot!(answer.stderr, @"error: the file of `7-ab` did not come as it is: its SHA-256 is e10808d43975dc400731053386849f864f297e6c4f7519c380f3dbaf7067a840, and the service says c0ffee; download it again");
+    assert_eq!(std::fs::read_dir(folder.path().join("proofs")).unwrap().count(), 0);
 }

@@ -58,6 +58,15 @@ impl Site {
         self.desk.run_as(&zero, code, args)
     }
 
+    /// Runs what waits for proofs, expects the exit code, and records.
+    pub(super) async fn prove(&mut self, code: i32, args: &[&str]) -> Answer {
+        let answer = self.begin(args).ended().await;
+        assert_eq!(answer.code, Some(code), "{args:?}: {answer:#?}");
+        self.desk.inspect(args, &answer);
+        self.desk.note(args, &answer);
+        answer
+    }
+
     /// Data for programs; it is as its schema says.
     pub(super) fn json(&self, code: i32, args: &[&str]) -> Value {
         self.data(&[code], args)
@@ -100,8 +109,8 @@ impl Site {
 }
 
 /// What differs from run to run besides.
-const PATTERNS: [(&str, &str); 8] = [
-    (r"(?m)^proof=\S+ state=(queued|running).*\n", ""),
+const PATTERNS: [(&str, &str); 9] = [
+    (r"(?m)^proof=\S+ state=(queued|running|proved).*\n", ""),
     (r"(?m)(\.json: \S+), (queued|running)", "$1, [open]"),
     (r", running at \d+%", ", running"),
     (r" (tasks|time_spent)=\S+", ""),
@@ -109,6 +118,7 @@ const PATTERNS: [(&str, &str); 8] = [
     (r"\b(\d+s|\d+m\d\ds)\b", "[span]"),
     (r"SHA-256 [0-9a-f]{64}", "SHA-256 [digest]"),
     (r" {2,}", "   "),
+    (r"   (queued|running)   done", "   [open]   done"),
 ];
 
 impl AtWork {
@@ -134,7 +144,7 @@ impl AtWork {
     /// How it ended, and with what data.
     pub(super) async fn ended(mut self) -> Answer {
         let words = self.words.clone();
-        let looked = poll::until("zero to end", LIMIT, async || {
+        let looked = poll::until("zero to end", LIMIT * 4, async || {
             let ended = self.child.try_wait().unwrap();
             ended.ok_or_else(|| std::fs::read_to_string(&words).unwrap())
         });

@@ -13,7 +13,7 @@ async fn three_blocks_are_proved_as_a_chain_and_verified() {
     let Some(mut site) = Site::build("whole", &[]).await else { return };
     lay_out_ours(&site.desk, &[5, 6, 7, 8]);
     let workers = site.workers("5");
-    site.run(0, &CHAIN);
+    site.prove(0, &CHAIN).await;
     drop(workers);
     let ids = site.names(&["proofs", "--chain", "tip", "--state", "verified"]);
     assert_eq!(ids.len(), 3, "{ids:?}");
@@ -34,7 +34,7 @@ async fn three_blocks_are_proved_as_a_chain_and_verified() {
     assert_eq!(log.code, Some(0), "{log:?}");
     assert!(log.stdout.contains("Proving block 6"), "{log:?}");
     assert_eq!(log.stderr, format!("{first} verified\n"));
-    site.run(0, &CHAIN[..8]);
+    site.prove(0, &CHAIN[..8]).await;
     insta::assert_snapshot!("whole", site.record());
 }
 
@@ -43,9 +43,10 @@ async fn a_file_is_verified_here_by_the_verifiers_words() {
     let Some(mut site) = Site::build("verify_file", &[]).await else { return };
     lay_out_ours(&site.desk, &[3]);
     let workers = site.workers("5");
-    let id = site.json(0, &["prove", "witnesses", "--out", "."])[0]["proof"]["id"].clone();
+    let args = ["prove", "witnesses", "--out", ".", "-o", "name"];
+    let id = site.begin(&args).ended().await.stdout;
     drop(workers);
-    let good = format!("{}.zkproof", id.as_str().unwrap());
+    let good = format!("{}.zkproof", id.trim());
     site.desk.known.push((V07.path("verifier").display().to_string(), "[verifier]"));
     let text = std::fs::read_to_string(site.desk.file(&good)).unwrap();
     let mut bad: Value = serde_json::from_str(&text).unwrap();
@@ -87,7 +88,7 @@ async fn the_data_of_every_command_is_as_its_schema_says() {
     site.json(0, &["proof", "cancel", id, "--dry-run"]);
     assert_eq!(site.json(0, &["proof", "cancel", id, "--yes"])[0]["now"], "cancelled");
     assert_eq!(site.json(0, &["proof", "cancel", id, "--yes"])[0]["outcome"], "nothing");
-    assert_eq!(site.json(0, &["proof", "retry", id, "--yes"])[0]["now"], "queued");
+    assert_eq!(site.json(0, &["proof", "retry", id, "--yes"])[0]["outcome"], "done");
     let _workers = site.workers("5");
     let verified = site.service.becomes(id, &["verified"]).await;
     assert_eq!(site.json(0, &["proof", "show", id])[0]["witnessSha256"], verified["witnessSha256"]);
