@@ -5,5 +5,5 @@ mod ending;
 mod help;
 mod limits;
 mod progress;
-mod service;
+pub(crate) mod service;
 mod submitting;
