@@ -1,4 +1,4 @@
-//! Where a broker is and who we are there. Nothing printed from here holds a secret.
+//! Where a broker or a service beside it is, and who we are there. Nothing printed from here holds a secret.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,6 +11,9 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::name::VhostName;
+
+/// The kind of an address that is no broker's.
+const SERVICE: &str = "service";
 
 /// A user and the password.
 #[derive(Clone)]
@@ -87,7 +90,7 @@ fn read_line(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// An address of a broker. Its URL never holds credentials: they are kept apart.
+/// An address of a broker or of a service. Its URL never holds credentials: they are kept apart.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     kind: &'static str,
@@ -112,6 +115,16 @@ impl Endpoint {
     /// Parses the address of one node's Prometheus port.
     pub fn metrics(url: &str) -> Result<Self> {
         Self::parse("metrics", &["http", "https"], url)
+    }
+
+    /// Parses the address of a service beside the broker, such as the proof service.
+    pub fn service(url: &str) -> Result<Self> {
+        Self::parse(SERVICE, &["http", "https"], url)
+    }
+
+    /// Whether a broker answers there.
+    pub(crate) fn is_of_broker(&self) -> bool {
+        self.kind != SERVICE
     }
 
     fn parse(kind: &'static str, schemes: &[&str], text: &str) -> Result<Self> {

@@ -24,7 +24,7 @@ pub enum Error {
     /// An address cannot be used.
     #[error("cannot use the {kind} address: {reason}")]
     InvalidEndpoint {
-        /// `AMQP`, `management` or `metrics`.
+        /// `AMQP`, `management`, `metrics` or `service`.
         kind: &'static str,
         /// What is wrong with it, without the address: it may hold a password.
         reason: String,

@@ -22,6 +22,7 @@ mod plan;
 mod queue;
 mod report;
 mod restore;
+mod service;
 mod sift;
 mod survey;
 mod transport;
@@ -51,6 +52,7 @@ pub use report::{End, Outcome, Report, Success};
 pub use restore::{
     Contents, Presence, PutBack, RestoreError, Restored, contents, presence, restore,
 };
+pub use service::Service;
 pub use sift::{Destination, Keep, Order, SiftCause, SiftError, Sifted, sift};
 pub use survey::{Job, Survey};
 pub use wanted::{BLOCK_HEADER, PROOF_HEADER, TaskFilter, Verdict, Wanted};

@@ -1,4 +1,5 @@
-//! One HTTP GET with bounds: time, bytes, no redirects. Shared by the management and metrics clients.
+//! One HTTP GET with bounds: time, bytes, no redirects. Shared by the clients of the management
+//! API, of metrics ports and of services.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 /// How much of a refusal's body an error repeats.
 const REASON_CHARS: usize = 160;
 
-/// An HTTP client for one address of one broker.
+/// An HTTP client for one address.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     client: Client,
@@ -62,7 +63,8 @@ impl Transport {
         }
         let failed = |error| self.failure(&url, error);
         let response = request.send().await.map_err(failed)?;
-        let mut answer = Answer { response, url, limit: self.timeout };
+        let of_broker = self.endpoint.is_of_broker();
+        let mut answer = Answer { response, url, limit: self.timeout, of_broker };
         if !answer.response.status().is_success() {
             return Err(answer.refusal().await);
         }
@@ -87,6 +89,7 @@ pub(crate) struct Answer {
     response: Response,
     pub(crate) url: String,
     limit: Duration,
+    of_broker: bool,
 }
 
 impl Answer {
@@ -118,7 +121,7 @@ impl Answer {
             }
         }
         let words = printable(&String::from_utf8_lossy(&words));
-        let reason = match hint(status) {
+        let reason = match hint(status, self.of_broker) {
             Some(hint) => format!("{words}; {hint}"),
             None => words,
         };
@@ -131,17 +134,18 @@ fn printable(text: &str) -> String {
     if text.trim().is_empty() { "no reason given".into() } else { text }
 }
 
-fn hint(status: StatusCode) -> Option<&'static str> {
+fn hint(status: StatusCode, of_broker: bool) -> Option<&'static str> {
     match status {
+        status if status.is_redirection() => {
+            Some("redirects are not followed; give the final address")
+        }
+        _ if !of_broker => None,
         StatusCode::UNAUTHORIZED => Some(
             "check user and password, the tag `management` and a permission entry on the vhost",
         ),
         StatusCode::FORBIDDEN => Some("the user lacks a permission on this vhost"),
         StatusCode::NOT_FOUND => {
             Some("check the vhost's name and that the address is the right one")
-        }
-        status if status.is_redirection() => {
-            Some("redirects are not followed; give the final address")
         }
         _ => None,
     }

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::decide::{Decision, Explanation, Refusal, check_age};
 use crate::drain::ServiceRate;
 use crate::local::LocalStatus;
+use crate::proofs::ProofsKnown;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::telling;
@@ -60,7 +61,16 @@ struct Inner {
     limit: Duration,
     started: Instant,
     tick: watch::Sender<u64>,
-    local: Option<watch::Receiver<LocalStatus>>,
+    beside: Beside,
+}
+
+/// What is shown beside the brokers, where there is such a thing.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The embedded autoscaler.
+    pub local: Option<watch::Receiver<LocalStatus>>,
+    /// The proof service.
+    pub proofs: Option<watch::Receiver<ProofsKnown>>,
 }
 
 /// Everything known. Cheap to clone.
@@ -68,18 +78,17 @@ struct Inner {
 pub struct Answers(Arc<Inner>);
 
 impl Answers {
-    /// `limit` is the greatest age of counts that are still acted on; `local` the embedded
-    /// autoscaler, where it runs.
+    /// `limit` is the greatest age of counts that are still acted on.
     #[must_use]
     pub fn new(
         brokers: Vec<Arc<BrokerState>>,
         triggers: Arc<Triggers>,
         limit: Duration,
         tick: watch::Sender<u64>,
-        local: Option<watch::Receiver<LocalStatus>>,
+        beside: Beside,
     ) -> Self {
         let brokers = brokers.into_iter().map(|broker| (broker.alias.clone(), broker)).collect();
-        Self(Arc::new(Inner { brokers, triggers, limit, started: clock::now(), tick, local }))
+        Self(Arc::new(Inner { brokers, triggers, limit, started: clock::now(), tick, beside }))
     }
 
     /// The trigger of this metadata. Asks no broker.
@@ -174,7 +183,9 @@ impl Answers {
             triggers: self.0.triggers.all(),
             now,
             started: self.0.started,
-            local: self.0.local.as_ref().map(|local| local.borrow().clone()),
+            wall: clock::wall(),
+            local: self.0.beside.local.as_ref().map(|local| local.borrow().clone()),
+            proofs: self.0.beside.proofs.as_ref().map(|proofs| proofs.borrow().clone()),
         }
         .status()
     }

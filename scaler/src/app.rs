@@ -13,14 +13,15 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Beside};
 use crate::args::{Cli, Command, LogFormat, ServeArgs};
 use crate::broker_state::BrokerState;
 use crate::check::check;
-use crate::config::{self, BrokerConfig};
+use crate::config::{self, BrokerConfig, Config};
 use crate::keeper::Keeper;
 use crate::local::{self, LocalOptions, LocalStatus};
 use crate::poller::Poller;
+use crate::proof_service::ProofService;
 use crate::source::Source;
 use crate::status::KeepAliveStatus;
 use crate::task_depths::TaskDepths;
@@ -34,22 +35,22 @@ use crate::{http, server, trigger};
 pub async fn run(cli: Cli) -> Result<()> {
     let Cli { broker, serve, command } = cli;
     start_logging(serve.log_format)?;
-    let brokers = config::brokers(broker)?;
+    let config = config::read(broker)?;
     if serve.check {
-        return check(&brokers, serve.read_timeout).await;
+        return check(&config, serve.read_timeout).await;
     }
     let (scaling, local) = match command {
         None => (None, None),
         Some(Command::Local(options)) => {
             let told = watch::Sender::new(LocalStatus::default());
-            let broker = local_broker(&options, &brokers)?;
+            let broker = local_broker(&options, &config.brokers)?;
             let management = Management::new(broker.management.clone(), serve.read_timeout)?;
             let options = options.on_vhost(&broker.home);
             let shown = told.subscribe();
             (Some((options, management, told)), Some(shown))
         }
     };
-    let started = start(&serve, &brokers, local).await?;
+    let started = start(&serve, &config, local).await?;
     let stop = CancellationToken::new();
     let mut workers = JoinSet::new();
     if let Some((options, management, told)) = scaling {
@@ -101,7 +102,7 @@ struct Started {
 
 async fn start(
     serve: &ServeArgs,
-    brokers: &[BrokerConfig],
+    config: &Config,
     local: Option<watch::Receiver<LocalStatus>>,
 ) -> Result<Started> {
     let shutdown = CancellationToken::new();
@@ -109,7 +110,7 @@ async fn start(
     let tick = watch::Sender::new(0);
     let mut tasks = JoinSet::new();
     let mut states = Vec::new();
-    for broker in brokers {
+    for broker in &config.brokers {
         let keep_alive = KeepAliveStatus {
             enabled: !serve.no_keep_alive,
             every_seconds: serve.lease_interval.as_secs(),
@@ -122,7 +123,14 @@ async fn start(
         read(serve, broker, &state, &triggers, (&mut tasks, &shutdown))?;
         states.push(state);
     }
-    let answers = Answers::new(states, triggers, serve.max_age, tick, local);
+    let mut proofs = None;
+    if let Some(leader) = &config.leader {
+        let service = ProofService::new(leader.clone(), tick.clone())?;
+        proofs = Some(service.known());
+        tasks.spawn(ended(service.run(shutdown.clone())));
+    }
+    let beside = Beside { local, proofs };
+    let answers = Answers::new(states, triggers, serve.max_age, tick, beside);
     listen(serve, &answers, &mut tasks, &shutdown).await?;
     Ok(Started { answers, tasks, shutdown })
 }

@@ -44,7 +44,7 @@ pub enum Command {
     Local(crate::local::LocalOptions),
 }
 
-/// One broker. Credentials may stand in the URIs or, better, in files.
+/// One broker, and the proof service beside it. Credentials may stand in the URIs or, better, in files.
 #[derive(Debug, Args)]
 pub struct BrokerArgs {
     /// The broker's AMQP URI; its path names the vhost that is watched from the start.
@@ -89,12 +89,16 @@ pub struct BrokerArgs {
     /// The key of our certificate, PEM, PKCS#8.
     #[arg(long, env = "ZERO_SCALER_CLIENT_KEY_FILE", value_name = "FILE")]
     pub client_key_file: Option<PathBuf>,
+    /// Where the proof service zero-leader answers: the status page then shows its proofs and
+    /// how far they are.
+    #[arg(long, env = "ZERO_SCALER_LEADER_URL", hide_env_values = true, value_name = "URL")]
+    pub leader_url: Option<String>,
     /// Several brokers by alias, YAML; instead of the options above.
     #[arg(
         long,
         env = "ZERO_SCALER_CONFIG",
         value_name = "FILE",
-        conflicts_with_all = ["amqp_uri", "management_url", "metrics_url"]
+        conflicts_with_all = ["amqp_uri", "management_url", "metrics_url", "leader_url"]
     )]
     pub config: Option<PathBuf>,
 }

@@ -1,17 +1,19 @@
-//! `--check`: reaches each broker once and tells everything that is wrong.
+//! `--check`: reaches each broker and the proof service once and tells everything that is wrong.
 
 use std::time::Duration;
 
 use amqp_admin::BrokerConnection;
 use anyhow::{Context, Result, bail};
+use tokio::sync::watch;
 
 use crate::app::source;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, Config};
+use crate::proof_service::ProofService;
 
-/// Fails with one line for each broker that cannot be read.
-pub async fn check(brokers: &[BrokerConfig], timeout: Duration) -> Result<()> {
+/// Fails with one line for each broker or service that cannot be read.
+pub async fn check(config: &Config, timeout: Duration) -> Result<()> {
     let mut wrong = Vec::new();
-    for broker in brokers {
+    for broker in &config.brokers {
         let outcome = check_one(broker, timeout).await;
         match outcome {
             Ok(queues) => tracing::info!(
@@ -27,6 +29,12 @@ pub async fn check(brokers: &[BrokerConfig], timeout: Duration) -> Result<()> {
                 "broker `{}`: the management address is not TLS, the password crosses the network readable",
                 broker.alias
             );
+        }
+    }
+    if let Some(leader) = &config.leader {
+        match ProofService::new(leader.clone(), watch::Sender::default())?.ask().await {
+            Ok(_) => tracing::info!("the proof service answers"),
+            Err(error) => wrong.push(format!("the proof service: {error}")),
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }

@@ -9,9 +9,15 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The wall clock, RFC 3339 in UTC with milliseconds, for people and logs.
+/// The wall clock.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the edge where time enters")]
-pub fn wall() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
+pub fn wall() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// A moment in RFC 3339, UTC with milliseconds, for people and logs.
+#[must_use]
+pub fn written(moment: jiff::Timestamp) -> String {
+    format!("{moment:.3}")
 }

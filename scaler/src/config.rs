@@ -1,4 +1,4 @@
-//! The configured brokers: from options, or from one YAML file for several.
+//! The configured brokers and the proof service: from options, or from one YAML file for several.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -36,11 +36,21 @@ pub struct BrokerConfig {
     pub home: VhostName,
 }
 
+/// All that is asked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The brokers, by alias.
+    pub brokers: Vec<BrokerConfig>,
+    /// The proof service, where one is named.
+    pub leader: Option<Endpoint>,
+}
+
 /// The YAML file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct File {
     brokers: BTreeMap<String, FileBroker>,
+    leader_url: Option<String>,
 }
 
 /// One broker in the YAML file; the fields are the options of the command line.
@@ -61,7 +71,7 @@ struct FileBroker {
 }
 
 /// Reads what the options name.
-pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
+pub fn read(args: BrokerArgs) -> Result<Config> {
     if let Some(path) = &args.config {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration `{}`", path.display()))?;
@@ -78,6 +88,7 @@ pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
         ca_file,
         client_cert_file,
         client_key_file,
+        leader_url,
         config: _,
     } = args;
     let broker = FileBroker {
@@ -91,17 +102,23 @@ pub fn brokers(args: BrokerArgs) -> Result<Vec<BrokerConfig>> {
         client_cert_file,
         client_key_file,
     };
-    Ok(vec![broker.build(DEFAULT_BROKER)?])
+    Ok(Config { brokers: vec![broker.build(DEFAULT_BROKER)?], leader: leader(leader_url)? })
 }
 
-fn from_yaml(text: &str) -> Result<Vec<BrokerConfig>> {
+fn from_yaml(text: &str) -> Result<Config> {
     let file: File = serde_norway::from_str(text)?;
     ensure!(!file.brokers.is_empty(), "`brokers` names none");
     let brokers = file
         .brokers
         .into_iter()
         .map(|(alias, broker)| broker.build(&alias).with_context(|| format!("broker `{alias}`")));
-    brokers.collect()
+    let brokers = brokers.collect::<Result<_>>()?;
+    Ok(Config { brokers, leader: leader(file.leader_url)? })
+}
+
+fn leader(url: Option<String>) -> Result<Option<Endpoint>> {
+    let endpoint = url.map(|url| Endpoint::service(&url)).transpose();
+    endpoint.context("the proof service: --leader-url, ZERO_SCALER_LEADER_URL or `leaderUrl`")
 }
 
 impl FileBroker {
@@ -162,8 +179,8 @@ mod tests {
 
     #[test]
     fn several_brokers_each_with_credentials_of_its_own() {
-        let brokers = from_yaml(
-            "brokers:
+        let Config { brokers, leader } = from_yaml(
+            "leaderUrl: http://zero-leader:8080\nbrokers:
                default: {amqpUri: 'amqp://u:p@a:5672/proofs', managementUrl: 'http://a:15672'}
                other:
                  amqpUri: amqps://b
@@ -172,6 +189,7 @@ mod tests {
                  metricsUrls: [http://b-0:15692, http://b-1:15692]",
         )
         .unwrap();
+        assert_eq!(leader.unwrap().url().as_str(), "http://zero-leader:8080/");
         let user = |endpoint: &Endpoint| endpoint.credentials.as_ref().map(|c| c.user.clone());
         assert_eq!(brokers[0].home.as_str(), "proofs");
         assert_eq!(user(&brokers[0].management).as_deref(), Some("u"));

@@ -22,6 +22,8 @@ pub mod orphans;
 pub mod pace;
 pub mod page;
 pub mod poller;
+pub mod proof_service;
+pub mod proofs;
 pub mod server;
 pub mod sessions;
 pub mod snapshot;

@@ -5,6 +5,7 @@ mod brokers;
 mod chart;
 mod local;
 mod marks;
+mod proofs;
 mod triggers;
 mod words;
 
@@ -70,6 +71,7 @@ fn inner(status: &Status) -> Markup {
             @if status.local.is_none() || !status.triggers.is_empty() {
                 (triggers::section(&status.triggers))
             }
+            @if let Some(proofs) = &status.proofs { (proofs::section(proofs)) }
             (brokers::section(&status.brokers))
         }
         footer .foot {

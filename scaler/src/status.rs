@@ -1,8 +1,11 @@
 //! PURE: what the status page, `/status.json` and `/status/events` show. The JSON is stable:
 //! fields are added, never renamed or given another unit.
 
+mod proofs;
+
 use serde::Serialize;
 
+pub use self::proofs::{EtaStatus, ProgressStatus, ProofStatus, ProofsAnswer, ProofsStatus};
 use crate::local::LocalStatus;
 
 /// Everything the scaler knows at one moment.
@@ -21,6 +24,9 @@ pub struct Status {
     /// The embedded autoscaler, where it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<LocalStatus>,
+    /// The proofs of the proof service, where `--leader-url` names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<ProofsStatus>,
 }
 
 /// One broker.

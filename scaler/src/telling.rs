@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use amqp_admin::{Pool, QueueRole, VhostName};
+use jiff::Timestamp;
 
 use crate::answers::{Answers, tell};
 use crate::broker_state::BrokerState;
 use crate::clock;
 use crate::decide::Decision;
 use crate::local::LocalStatus;
+use crate::proofs::ProofsKnown;
 use crate::snapshot::{Orphans, Snapshot, VhostReading};
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
 use crate::triggers::Known;
@@ -24,18 +26,21 @@ pub(crate) struct Telling<'a> {
     pub(crate) triggers: Vec<Arc<Known>>,
     pub(crate) now: Instant,
     pub(crate) started: Instant,
+    pub(crate) wall: Timestamp,
     pub(crate) local: Option<LocalStatus>,
+    pub(crate) proofs: Option<ProofsKnown>,
 }
 
 impl Telling<'_> {
     pub(crate) fn status(&self) -> Status {
         Status {
             version: VERSION.to_owned(),
-            now: clock::wall(),
+            now: clock::written(self.wall),
             uptime_seconds: self.now.duration_since(self.started).as_secs(),
             brokers: self.brokers.iter().map(|broker| self.broker(broker)).collect(),
             triggers: self.triggers.iter().map(|known| self.trigger(known)).collect(),
             local: self.local.clone(),
+            proofs: self.proofs.as_ref().map(|proofs| proofs.status(self.now, self.wall)),
         }
     }
 

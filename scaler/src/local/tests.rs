@@ -5,6 +5,7 @@ use std::sync::Arc;
 use amqp_admin::{Pool, Queue, QueueName, QueueRole, Reading, VhostName};
 
 use super::*;
+use crate::answers::Beside;
 use crate::broker_state::BrokerState;
 use crate::snapshot::{Orphans, SourceKind, VhostReading};
 use crate::status::KeepAliveStatus;
@@ -219,7 +220,7 @@ async fn the_whole_follows_what_keda_would_be_answered_until_shutdown() {
         tick.clone(),
     ));
     let triggers = Arc::new(Triggers::default());
-    let answers = Answers::new(vec![state.clone()], triggers, SOON, tick, None);
+    let answers = Answers::new(vec![state.clone()], triggers, SOON, tick, Beside::default());
     let (status, mut told) = watch::channel(LocalStatus::default());
     let (options, stop) = (options("sleep 1000", 8, SOON), CancellationToken::new());
     let mut tasks = tokio::task::JoinSet::new();

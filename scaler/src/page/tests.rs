@@ -1,5 +1,7 @@
 //! What the page shows, sentence by sentence.
 
+mod proofs;
+
 use crate::local::{ChildStatus, LocalStatus};
 use crate::status::{
     Answer, BrokerStatus, DepthPoint, KeepAliveStatus, KeptQueue, RoleStatus, Status,
@@ -78,6 +80,7 @@ fn status() -> Status {
         brokers: vec![broker("default")],
         triggers: vec![trigger("workers", answered())],
         local: None,
+        proofs: None,
     }
 }
 

@@ -56,6 +56,17 @@ pub(super) fn span(seconds: u64) -> String {
     }
 }
 
+/// Seconds of an estimate, as [`span`].
+pub(super) fn seconds(estimate: f64) -> String {
+    span(whole(estimate))
+}
+
+/// Without the fraction. What is below 0 or no number is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub(super) fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 /// `0.4 s`, and from ten seconds on as [`span`].
 pub(super) fn millis(age: u64) -> String {
     match age / 1000 {

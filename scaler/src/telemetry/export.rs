@@ -305,6 +305,7 @@ mod tests {
             brokers: vec![broker()],
             triggers: vec![told, refused],
             local: None,
+            proofs: None,
         }
     }
 

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use prometheus_client::registry::Registry;
 use scaler::http::{Facts, NotExplained, serve};
 use scaler::status::{
-    Answer, BrokerStatus, DepthPoint, KeepAliveStatus, KeptQueue, RoleStatus, Status,
-    TriggerStatus, VhostStatus,
+    Answer, BrokerStatus, DepthPoint, EtaStatus, KeepAliveStatus, KeptQueue, ProgressStatus,
+    ProofStatus, ProofsAnswer, ProofsStatus, RoleStatus, Status, TriggerStatus, VhostStatus,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -124,6 +124,50 @@ pub(crate) fn busy() -> Status {
         brokers: vec![healthy_broker(), failing_broker()],
         triggers: vec![heavy(), light(), refused()],
         local: None,
+        proofs: Some(proofs()),
+    }
+}
+
+/// One proof that runs, one that waits for it, one that failed.
+fn proofs() -> ProofsStatus {
+    let proof = |block, name: &str, state: &str| ProofStatus {
+        id: format!("{block}-{name}"),
+        state: state.into(),
+        kind: "proof".into(),
+        first_block: block,
+        last_block: block,
+        transactions: 166,
+        chain: Some("tip".into()),
+        attempts: 1,
+        age_seconds: 2_100,
+        ended_seconds_ago: None,
+        waits: None,
+        reason: None,
+        progress: None,
+    };
+    let mut running = proof(20_362_227, "b41d07", "running");
+    running.progress = Some(ProgressStatus {
+        done: 0.42,
+        published: 1_318,
+        answered: 1_204,
+        expected: 2_866,
+        elapsed_seconds: 1_511.0,
+        eta: Some(EtaStatus { seconds: 2_090.0, low: 1_800.0, high: 2_460.0 }),
+    });
+    let mut queued = proof(20_362_228, "77e0c2", "queued");
+    queued.waits = Some("waits for 20362227-b41d07 before it, which is running".into());
+    let mut failed = proof(20_362_226, "3f9a1c", "failed");
+    failed.ended_seconds_ago = Some(840);
+    failed.reason = Some("the task of transaction 17 failed: out of memory".into());
+    ProofsStatus {
+        address: "http://zero-leader:8080/".into(),
+        answer: ProofsAnswer::Known {
+            age_ms: 1_240,
+            running: vec![running],
+            queued: vec![queued],
+            more_queued: false,
+            ended: vec![failed],
+        },
     }
 }
 

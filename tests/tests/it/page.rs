@@ -3,12 +3,13 @@
 //! `ZERO_PAGE_SHOTS=<directory>` keeps a picture of each width and colour scheme.
 
 mod browser;
+mod proofs;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use scaler::local::{ChildStatus, LocalStatus};
-use scaler::status::{Answer, Status};
+use scaler::status::{Answer, ProofsAnswer, Status};
 use serde_json::Value;
 use tests::amqp::Amqp;
 use tests::harness;
@@ -72,6 +73,8 @@ fn empty() -> Status {
     broker.reachable = None;
     broker.vhosts.clear();
     broker.keep_alive.kept.clear();
+    let reason = "it is being asked for the first time".to_owned();
+    status.proofs.as_mut().unwrap().answer = ProofsAnswer::Unknown { since_seconds: 1, reason };
     status
 }
 
@@ -106,6 +109,12 @@ fn long() -> Status {
     let mut status = busy();
     let name = "w".repeat(253);
     status.triggers[0].name.clone_from(&name);
+    if let Some(ProofsAnswer::Known { running, .. }) =
+        status.proofs.as_mut().map(|proofs| &mut proofs.answer)
+    {
+        running[0].id.clone_from(&name);
+        running[0].reason = Some(name.clone());
+    }
     status.triggers[2].answer = Answer::Refused { reason: name.clone() };
     let broker = &mut status.brokers[0];
     broker.vhosts[0].name.clone_from(&name);

@@ -34,7 +34,7 @@ const PURE: [(&str, &[&str]); 5] = [
             "view",
         ],
     ),
-    ("scaler", &["trigger", "snapshot", "decide", "drain", "page"]),
+    ("scaler", &["trigger", "snapshot", "decide", "drain", "page", "proofs"]),
 ];
 /// What stands for input and output.
 const IO: [&str; 6] = ["axum", "kube", "lapin", "reqwest", "tokio", "tonic"];

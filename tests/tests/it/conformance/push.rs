@@ -7,7 +7,7 @@ use std::time::Duration;
 use amqp_admin::{Queue, QueueName, QueueRole, Reading, VhostName};
 use futures_util::{FutureExt as _, StreamExt as _};
 use prometheus_client::registry::Registry;
-use scaler::answers::Answers;
+use scaler::answers::{Answers, Beside};
 use scaler::broker_state::BrokerState;
 use scaler::clock;
 use scaler::grpc::Grpc;
@@ -48,7 +48,7 @@ impl InProcess {
         let state = BrokerState::new("default".into(), "none".into(), keep_alive, tick.clone());
         let state = Arc::new(state);
         let (triggers, forever) = (Arc::new(Triggers::default()), Duration::from_secs(1 << 32));
-        let answers = Answers::new(vec![state.clone()], triggers, forever, tick, None);
+        let answers = Answers::new(vec![state.clone()], triggers, forever, tick, Beside::default());
         let telemetry = Telemetry::register(&mut Registry::default());
         let shutdown = CancellationToken::new();
         Self { grpc: Grpc::new(answers, telemetry, shutdown.clone()), state, shutdown }
