@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     const GLUED: &[u8] =
-        br#"[{"b_height":7,"intern":{"a":[1,2]}},{"b_height":8,"intern":3}]2026 ERROR lapin"#;
+        br#"[{"b_height":7,"intern":{"a":[1,2]}},{"b_height":8,"intern":3}]2026 ERROR io_loop"#;
 
     #[test]
     fn every_shape_becomes_the_same_file() {

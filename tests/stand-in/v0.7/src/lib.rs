@@ -52,4 +52,5 @@ pub mod rpc;
 pub mod shape;
 pub mod synthetic;
 pub mod task_loop;
+pub mod witness_gen;
 pub mod worker;
