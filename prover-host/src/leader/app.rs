@@ -130,8 +130,11 @@ async fn serve(cli: &Cli, proofs: Arc<Proofs>, shutdown: &CancellationToken) -> 
 fn words(option: &str, line: Option<&str>) -> Result<Option<Vec<OsString>>> {
     let Some(line) = line else { return Ok(None) };
     let words = shell_words::split(line).with_context(|| format!("{option}: `{line}`"))?;
-    if words.is_empty() {
+    let Some((program, args)) = words.split_first() else {
         bail!("{option} is empty: give a command");
-    }
-    Ok(Some(words.into_iter().map(OsString::from).collect()))
+    };
+    // A leader runs in a folder of its own, where a relative path leads elsewhere.
+    let here = if program.contains('/') { std::fs::canonicalize(program).ok() } else { None };
+    let program = here.map_or_else(|| OsString::from(program), OsString::from);
+    Ok(Some(std::iter::once(program).chain(args.iter().map(OsString::from)).collect()))
 }

@@ -30,12 +30,28 @@ pub fn enter(
     {
         return Ok(Entered::Refused(fault));
     }
-    let id = subject.name(copies.unsigned_abs());
+    let id = free_name(&change, subject, copies.unsigned_abs())?;
     insert(&change, (&id, now), subject, wish)?;
     let entered = by_id(&change, &id)?;
     change.commit()?;
     let entered = entered.ok_or_else(|| LedgerError::Unreadable(format!("`{id}` is not there")))?;
     Ok(Entered::New(Box::new(entered)))
+}
+
+/// A name that no proof has. Two witnesses of one block may have digests that begin alike.
+fn free_name(
+    connection: &Connection,
+    subject: &Subject,
+    copies: u64,
+) -> Result<String, LedgerError> {
+    let mut copy = copies;
+    loop {
+        let id = subject.name(copy);
+        if by_id(connection, &id)?.is_none() {
+            return Ok(id);
+        }
+        copy += 1;
+    }
 }
 
 /// Why these blocks cannot be the next of a chain.
@@ -92,4 +108,36 @@ fn insert(
         ],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ledger, list};
+    use super::*;
+    use crate::ledger::Query;
+    use crate::proof::BlockOf;
+
+    fn subject(digest: &str) -> Subject {
+        let block = BlockOf { number: 7, transactions: 1, gas_used: 21_000, hash: None };
+        Subject { digest: digest.into(), bytes: 9, blocks: vec![block], chain_id: 1 }
+    }
+
+    fn wish() -> Wish {
+        let (chain, deadline) = (None, None);
+        Wish { kind: Kind::Proof, chain, priority: 0, deadline, force: false }
+    }
+
+    #[tokio::test]
+    async fn witnesses_whose_digests_begin_alike_get_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+        let entered = ledger.with(|connection| {
+            for digest in ["abcdef01", "abcdef02", "abcdef01"] {
+                enter(connection, &subject(digest), &wish(), 1)?;
+            }
+            list(connection, &Query { limit: 9, ..Query::default() })
+        });
+        let names: Vec<String> = entered.await.unwrap().into_iter().map(|proof| proof.id).collect();
+        assert_eq!(names, ["7-abcdef-1", "7-abcdef"]);
+    }
 }
