@@ -58,7 +58,7 @@ impl Fed {
             }
             6 if bytes.len().is_multiple_of(3) && self.session.can_renew().is_ok() => {
                 self.session.broker_lost(self.now);
-                self.session.renew();
+                self.session.renew(self.now);
             }
             6 if bytes.len() % 3 == 1 => self.session.drain(),
             6 => self.session.child_died("it was fuzzed", self.now),

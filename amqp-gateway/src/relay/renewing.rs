@@ -42,7 +42,7 @@ impl Relay {
         self.broker.inlet.reader.set_frame_max(self.dialler.tuned().frame_max);
         self.broker.inlet.bytes = self.read_before;
         self.pulses.1 = Pulse::new(self.dialler.tuned().broker_heartbeat);
-        self.session.renew();
+        self.session.renew(Instant::now().into_std());
         if std::mem::take(&mut self.drain_later) {
             self.session.drain();
         }

@@ -206,7 +206,14 @@ impl Session {
     }
 
     /// There is a connection again: everything is made on it as it was on the old one.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn renew(&mut self, now: Instant) {
+        self.now = now;
+        for held in &mut self.held {
+            // The child was not heard meanwhile, so its result has not had the time to come.
+            if let End::Acked(_, since) = &mut held.end {
+                *since = now;
+            }
+        }
         for number in std::mem::take(&mut self.closing) {
             let ok = Method::Channel(channel::AMQPMethod::CloseOk(channel::CloseOk {}));
             self.effects.extend(wire::method_frame(number, &ok).map(Effect::ToChild));
@@ -346,5 +353,29 @@ impl Channel {
             return Err("it is not known which of its messages have arrived");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::scene::{DONE, TASK, acked, session};
+    use super::*;
+
+    #[test]
+    fn a_result_that_could_not_come_while_there_was_no_broker_is_waited_for() {
+        let mut session = session(QueuePolicy::Durable);
+        session.consumes(1, "default", "tasks");
+        session.delivers(1, "tasks", 1, TASK);
+        let ack = basic::AMQPMethod::Ack(basic::Ack { delivery_tag: 1, multiple: false });
+        assert_eq!(acked(&session.says(1, ack)), []);
+        let later = session.now + Duration::from_secs(60);
+        session.broker_lost(session.now);
+        session.renew(later);
+        session.tick(later);
+        session.publishes(1, "AbCdE", DONE);
+        assert!(!session.foreign, "the result is not known as one");
+        assert_eq!(session.counters.results, 1);
     }
 }

@@ -53,7 +53,9 @@ impl Leader {
 
     /// What its gateway knows of it.
     fn told(&self) -> String {
-        format!("block {}: {:#?}", self.block, self.behind.activity())
+        let log = std::fs::read_to_string(self.home.path().join("leader.log")).unwrap_or_default();
+        let (block, activity, errors) = (self.block, self.behind.activity(), self.program.errors());
+        format!("block {block}: {activity:#?}\n{log}\n{errors}")
     }
 
     /// Tasks that it has handed in so far.
