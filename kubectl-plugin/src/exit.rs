@@ -40,6 +40,15 @@ Exit codes:
   7    not approved: no `yes` at the prompt, or no terminal and no --yes
   130  ended by Ctrl-C";
 
+/// The code of so many things done of so many asked for.
+pub(crate) fn of(done: usize, asked: usize) -> Code {
+    match done {
+        all if all == asked => DONE,
+        0 => FAILED,
+        _ => PARTIAL,
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
         code.0.into()

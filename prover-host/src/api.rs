@@ -4,11 +4,9 @@ mod events;
 mod files;
 mod submit;
 
-use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{StatusCode, header};
@@ -19,6 +17,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::{OPENMETRICS, serve_until};
 use crate::proof::State;
 use crate::proofs::{Proofs, Refusal};
 use crate::view::View;
@@ -72,16 +71,7 @@ pub async fn serve(listener: TcpListener, service: Service) -> anyhow::Result<()
     }
     let unknown = async || refused(StatusCode::NOT_FOUND, "no such path; see /v1/openapi.json");
     let app = app.fallback(unknown).with_state(service);
-    let server = axum::serve(listener, app);
-    let server = server.with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let overdue = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = server.into_future() => ended.context("serve HTTP"),
-        () = overdue => Ok(()),
-    }
+    serve_until(listener, app, shutdown, DRAIN).await
 }
 
 impl Refusal {
@@ -195,8 +185,7 @@ async fn metrics(Shared(service): Shared<Service>) -> Answer {
     let text = crate::proof_metrics::text(&census, service.proofs.store().free().ok());
     let text =
         text.map_err(|error| refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cleaning::Cleaned;
+use crate::hex::hex;
 
 /// The options for the sizes of the tables, and the variables for the same.
 const SIZES: [(&str, &str); 9] = [
@@ -64,11 +64,7 @@ impl Configuration {
                 sum.update(text);
             }
         }
-        sum.finalize().iter().fold("sha256:".to_owned(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        format!("sha256:{}", hex(&sum.finalize()))
     }
 
     /// What differs, in words: `cpu is 12..20 there and 12..25 here`.

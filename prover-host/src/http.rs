@@ -21,6 +21,8 @@ use crate::books::Books;
 
 /// How long open requests may take to end once shutdown began.
 const DRAIN: Duration = Duration::from_secs(1);
+/// What `/metrics` answers with.
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What each handler gets.
 #[derive(Debug, Clone)]
@@ -45,11 +47,21 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .fallback(async || (StatusCode::NOT_FOUND, "there are /metrics, /livez and /readyz\n"))
         .with_state(shared);
+    serve_until(listener, app, shutdown, DRAIN).await
+}
+
+/// Serves until `shutdown`, and then what was asked before for as long as `drain`.
+pub(crate) async fn serve_until(
+    listener: TcpListener,
+    app: Router,
+    shutdown: CancellationToken,
+    drain: Duration,
+) -> anyhow::Result<()> {
     let server = axum::serve(listener, app);
     let server = server.with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let overdue = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(drain).await;
     };
     tokio::select! {
         ended = server.into_future() => ended.context("serve HTTP"),
@@ -83,10 +95,7 @@ fn readiness(running: bool, activity: &Activity) -> Result<(), &'static str> {
 async fn metrics(State(shared): State<Shared>) -> Response {
     let mut body = String::new();
     match text::encode(&mut body, &shared.registry) {
-        Ok(()) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], body).into_response()
-        }
+        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], body).into_response(),
         Err(error) => {
             tracing::error!(%error, "could not write the metrics");
             let words = "could not write the metrics; see the log\n";

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use thiserror::Error;
 
 use crate::progress::Progress;
-use crate::proof::{Proof, ProofFile, State, Verdict};
+use crate::proof::{Proof, ProofFile, State};
 
 pub use asking::{by_id, census, history, last_of_chain, list, outdated, queued, unswept};
 pub use changing::{
@@ -99,8 +99,6 @@ pub struct Finished {
     pub reason: Option<String>,
     /// Its file.
     pub file: Option<ProofFile>,
-    /// What the verifier said.
-    pub verdict: Option<Verdict>,
     /// Not tried again before.
     pub not_before: Option<i64>,
     /// How far it had come.

@@ -18,6 +18,7 @@ pub mod clock;
 pub mod configuration;
 pub mod ending;
 pub mod generation;
+pub mod hex;
 pub mod http;
 pub mod leader;
 pub mod ledger;

@@ -12,7 +12,7 @@ use crate::attempt::Patience;
 use crate::clock;
 use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
-use crate::proof::{Proof, State, Subject, Wish};
+use crate::proof::{Proof, State, Subject, Verdict, Wish};
 use crate::prover::Prover;
 use crate::store::Store;
 use crate::sweep::Sweeper;
@@ -258,16 +258,23 @@ impl Proofs {
             let word = proof.state.word();
             return Err(Refusal::Conflict(format!("`{id}` is {word} and has no proof file")));
         }
-        let Some(verdict) = self.prover.verify(&self.store.proof(id)).await else {
+        if self.judge(&proof).await?.is_none() {
             return Err(Refusal::Conflict(
                 "no verifier is configured; start zero-leader with --verifier".to_owned(),
             ));
-        };
-        let number = proof.number;
-        let judging = move |c: &mut _| ledger::judge(c, number, &verdict);
-        self.ledger.with(judging).await?;
-        self.change();
+        }
         self.find(id).await
+    }
+
+    /// Asks the verifier about a proof's file and notes what it says; nothing without a verifier.
+    pub(crate) async fn judge(&self, proof: &Proof) -> Result<Option<Verdict>, LedgerError> {
+        let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id)).await else {
+            return Ok(None);
+        };
+        let (number, said) = (proof.number, verdict.clone());
+        self.ledger.with(move |c| ledger::judge(c, number, &said)).await?;
+        self.change();
+        Ok(Some(verdict))
     }
 
     /// A leader begins; its progress can be followed and it can be stopped.
@@ -327,6 +334,6 @@ impl Proofs {
 
 /// An end without a proof.
 pub(crate) fn ended(state: State, reason: Option<String>) -> ledger::Finished {
-    let (file, verdict, not_before, progress) = (None, None, None, None);
-    ledger::Finished { state, reason, file, verdict, not_before, progress }
+    let (file, not_before, progress) = (None, None, None);
+    ledger::Finished { state, reason, file, not_before, progress }
 }

@@ -229,21 +229,16 @@ impl Proofs {
 
     /// Asks the verifier about a proof that has just been made.
     async fn judged(&self, proof: &Proof) -> Result<(), LedgerError> {
-        let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id)).await else {
-            return Ok(());
-        };
-        match &verdict {
-            Verdict::Verified => tracing::info!(proof = proof.id, "verified"),
-            Verdict::Unknown(words) => {
+        match self.judge(proof).await? {
+            None => {}
+            Some(Verdict::Verified) => tracing::info!(proof = proof.id, "verified"),
+            Some(Verdict::Unknown(words)) => {
                 tracing::warn!(proof = proof.id, "the verdict is unknown: {words}");
             }
-            Verdict::Refused(words) => {
+            Some(Verdict::Refused(words)) => {
                 tracing::error!(proof = proof.id, "the verifier refuses the proof: {words}");
             }
         }
-        let number = proof.number;
-        self.ledger.with(move |c| ledger::judge(c, number, &verdict)).await?;
-        self.change();
         Ok(())
     }
 

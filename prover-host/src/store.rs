@@ -1,6 +1,5 @@
 //! I/O: the service's folder: witnesses, proofs, logs. A file is whole or not there.
 
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::io::Write as _;
@@ -12,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use crate::hex::hex;
 use crate::proof::ProofFile;
 
 /// Where a proof is written down, beside the file itself.
@@ -179,15 +179,6 @@ fn put(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
-}
-
-/// Bytes in hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -47,11 +47,10 @@ pub fn finish(
     let change = connection.transaction()?;
     let ended = finished.state.is_final().then_some(now);
     let file = finished.file.as_ref().map(text_of).transpose()?;
-    let verdict = finished.verdict.as_ref().map(text_of).transpose()?;
     let progress = finished.progress.as_ref().map(text_of).transpose()?;
     change.execute(
-        "UPDATE proofs SET state = ?2, reason = ?3, ended = ?4, file = ?5, verdict = ?6, not_before = ?7, progress = ?8 WHERE number = ?1",
-        params![proof, finished.state.word(), finished.reason, ended, file, verdict, finished.not_before, progress],
+        "UPDATE proofs SET state = ?2, reason = ?3, ended = ?4, file = ?5, verdict = NULL, not_before = ?6, progress = ?7 WHERE number = ?1",
+        params![proof, finished.state.word(), finished.reason, ended, file, finished.not_before, progress],
     )?;
     if let Some(attempt) = attempt {
         change.execute(

@@ -19,6 +19,7 @@ const PURE: [(&str, &[&str]); 5] = [
             "cleaning",
             "ending",
             "generation",
+            "hex",
             "logs",
             "pace",
             "progress",

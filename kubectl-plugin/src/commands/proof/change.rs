@@ -175,12 +175,8 @@ fn tell(rows: &[Row], printer: &mut Printer) -> Result<Code> {
         table.row([row.id.clone(), row.before.word().to_owned(), now, outcome]);
     }
     printer.data(&rows, &table)?;
-    let failed = rows.iter().filter(|row| row.outcome == "failed").count();
-    Ok(match failed {
-        0 => exit::DONE,
-        all if all == rows.len() => exit::FAILED,
-        _ => exit::PARTIAL,
-    })
+    let done = rows.iter().filter(|row| row.outcome != "failed").count();
+    Ok(exit::of(done, rows.len()))
 }
 
 #[cfg(test)]

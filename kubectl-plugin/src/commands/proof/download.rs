@@ -64,9 +64,5 @@ pub(super) async fn run(args: &Args, leader: &Leader, printer: &mut Printer) -> 
         table.row([id.clone(), file.clone().or(failed).unwrap_or_default()]);
     }
     printer.data(&rows, &table)?;
-    Ok(match saved {
-        all if all == ids.len() => exit::DONE,
-        0 => exit::FAILED,
-        _ => exit::PARTIAL,
-    })
+    Ok(exit::of(saved, ids.len()))
 }

@@ -52,11 +52,7 @@ pub(super) fn stopped(proof: &Proof, failed: Option<&Proof>) -> Option<String> {
 
 /// The exit code after waiting.
 pub(super) fn code(rows: &[Row]) -> Code {
-    match rows.iter().filter(|row| row.is_good()).count() {
-        all if all == rows.len() => exit::DONE,
-        0 => exit::FAILED,
-        _ => exit::PARTIAL,
-    }
+    exit::of(rows.iter().filter(|row| row.is_good()).count(), rows.len())
 }
 
 /// The rows for people.

@@ -244,12 +244,8 @@ fn tell(rows: &[Row], printer: &mut Printer) -> Result<Code> {
         table.row([row.name.clone(), row.target.clone(), state, row.before.join(" ")]);
     }
     printer.data(&rows, &table)?;
-    let failed = rows.iter().filter(|row| row.state == "failed").count();
-    Ok(match failed {
-        0 => exit::DONE,
-        all if all == rows.len() => exit::FAILED,
-        _ => exit::PARTIAL,
-    })
+    let done = rows.iter().filter(|row| row.state != "failed").count();
+    Ok(exit::of(done, rows.len()))
 }
 
 #[cfg(test)]

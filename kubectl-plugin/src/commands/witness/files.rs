@@ -128,11 +128,7 @@ fn hidden_bar(path: &Path, length: Option<u64>) -> ProgressBar {
 
 /// The exit code of so many files, of which some were refused.
 pub(crate) fn code(files: usize, refused: usize) -> Code {
-    match refused {
-        0 => exit::DONE,
-        refused if refused < files => exit::PARTIAL,
-        _ => exit::FAILED,
-    }
+    exit::of(files.saturating_sub(refused), files)
 }
 
 /// The words for a file's refusal, for programs.
