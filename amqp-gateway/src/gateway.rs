@@ -47,6 +47,18 @@ struct Shared {
     board: Arc<Board>,
 }
 
+/// A connection's part on the board, which goes with it however it ends.
+struct Present {
+    board: Arc<Board>,
+    number: u64,
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.board.leave(self.number);
+    }
+}
+
 impl Gateway {
     /// Listens for the child. The broker is not asked before the child connects.
     pub async fn start(config: Config) -> Result<Self> {
@@ -114,7 +126,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     sleep(NO_ROOM).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => if let Err(error) = ended {
+                // Its sockets are closed by now: the child is cut off, and its owner has to know.
+                let words = format!("a connection of the child ended by a fault of the gateway: {error}");
+                tracing::error!("{words}");
+                shared.board.severed(words);
+            },
         }
     }
 }
@@ -123,6 +140,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // Without it a task's last frame may wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let (number, orders, draining) = shared.board.enter();
+    let _present = Present { board: Arc::clone(&shared.board), number };
     let mut desk = Desk { board: Arc::clone(&shared.board), number, orders };
     let span = tracing::info_span!("gateway.connection", connection = number);
     let mut child = Link::new(Box::new(stream));
@@ -147,7 +165,6 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             handshake::refuse(&mut child, &trouble).await;
         }
     }
-    shared.board.leave(number);
 }
 
 fn settings(config: &Config, tuned: &Tuned) -> Settings {

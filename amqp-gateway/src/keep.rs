@@ -51,6 +51,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// How many parts of a task's body there are so far.
+    pub(crate) fn parts(&self, task: u64) -> usize {
+        self.tasks.get(&task).map_or(0, |kept| kept.parts.len())
+    }
+
     /// One part of a task's body; `None` behind the last.
     pub(crate) fn part(&mut self, task: u64, index: usize) -> io::Result<Option<Bytes>> {
         let Some(kept) = self.tasks.get_mut(&task) else { return Ok(None) };

@@ -52,8 +52,13 @@ enum End {
 /// What waits for the outlet to the broker.
 enum Piece {
     Bytes(Bytes),
-    /// The kept body of a task, from this part on, for this channel.
-    Kept(u64, usize, u16),
+    /// What was kept of a task's body, from one part to before another, for this channel.
+    Kept {
+        task: u64,
+        from: usize,
+        to: usize,
+        channel: u16,
+    },
 }
 
 /// One connection of the child and the one to the broker behind it.
@@ -276,7 +281,9 @@ impl Relay {
                     }
                 }
                 Effect::Replay(task, channel) => {
-                    self.pieces.push_back(Piece::Kept(task, 0, channel));
+                    // What the child sends of it from now on goes by itself.
+                    let to = self.keeper.parts(task);
+                    self.pieces.push_back(Piece::Kept { task, from: 0, to, channel });
                 }
                 Effect::Forget(task) => self.keeper.forget(task),
                 Effect::Trouble(words) => {
@@ -298,15 +305,16 @@ impl Relay {
             let Some(piece) = self.pieces.pop_front() else { break };
             match piece {
                 Piece::Bytes(bytes) => self.broker.outlet.push(bytes),
-                Piece::Kept(task, index, channel) => {
-                    let Some(part) = self.keeper.part(task, index)? else { continue };
+                Piece::Kept { task, from, to, channel } => {
+                    let part = self.keeper.part(task, from)?.filter(|_| from < to);
+                    let Some(part) = part else { continue };
                     // It was a frame's payload, so its length is what a frame can say.
                     let length = u32::try_from(part.len()).map_err(io::Error::other)?;
                     let [head, end] = Frame::body_around(channel, length);
                     for bytes in [head, part, end] {
                         self.broker.outlet.push(bytes);
                     }
-                    self.pieces.push_front(Piece::Kept(task, index + 1, channel));
+                    self.pieces.push_front(Piece::Kept { task, from: from + 1, to, channel });
                 }
             }
         }

@@ -8,10 +8,14 @@ use crate::frame::Frame;
 use crate::rules;
 use crate::wire::{self, short};
 
+/// The reply code of a connection that is closed in good order.
+const GOODBYE: u16 = 200;
+
 impl Session {
     /// A method of the child.
     pub(super) fn child_called(&mut self, frame: Frame) {
         match frame.method() {
+            Some((10, 50)) => self.child_closes_connection(frame),
             Some((20, 40)) => self.child_closes_channel(frame),
             Some((20, 41)) => {
                 self.channels.remove(&frame.channel());
@@ -174,6 +178,18 @@ impl Session {
             if let Some(consumer) = consumer {
                 self.awaited.retain(|queue| queue.as_str() != consumer.queue);
             }
+        }
+        self.for_broker(frame);
+    }
+
+    /// In good order, or because it does not understand what it was told.
+    fn child_closes_connection(&mut self, frame: Frame) {
+        let close = wire::connection_close_of(&frame);
+        if let Some(close) = close.filter(|close| close.reply_code != GOODBYE) {
+            let (code, says) = (close.reply_code, close.reply_text.as_str());
+            let words =
+                format!("the child has closed its connection for a fault of ours: {says} ({code})");
+            self.effects.push(Effect::Trouble(words));
         }
         self.for_broker(frame);
     }

@@ -18,6 +18,14 @@ pub(super) struct Unconfirmed {
     pub(super) result_of: Option<u64>,
 }
 
+impl Unconfirmed {
+    /// Where it goes if it is a result.
+    pub(super) fn result_queue(&self) -> Option<String> {
+        self.result_of?;
+        wire::publish(&self.method).map(|publish| publish.routing_key.to_string())
+    }
+}
+
 impl Session {
     /// Begins to count what is published on a channel.
     fn count_confirms(&mut self, number: u16) {

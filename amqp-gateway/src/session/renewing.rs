@@ -3,12 +3,13 @@
 //! The broker has taken back whatever was unacknowledged. What the child has in hand it goes on with:
 //! its copy that the broker delivers again takes the place of the one it had, and is not shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use amq_protocol::protocol::{basic, channel, confirm, exchange, queue};
 use amqp_admin::QueueRole;
 
+use super::confirming::Unconfirmed;
 use super::held::End;
 use super::{Channel, Effect, Session};
 use crate::config::QueuePolicy;
@@ -251,6 +252,8 @@ impl Session {
             .collect();
         let sent_as = |name: &str| names.get(name).map_or_else(|| name.to_owned(), Clone::clone);
         let (policy, max_priority) = (self.settings.policy, self.settings.max_priority);
+        let unconfirmed = self.channels.values().flat_map(|channel| &channel.unconfirmed);
+        let results = unconfirmed.filter_map(Unconfirmed::result_queue).collect();
         let channel = self.channel(number);
         let mut methods = channel.opened_again();
         let topology = &channel.topology;
@@ -259,7 +262,7 @@ impl Session {
             let wanted = exchange::Declare { nowait: true, ..wanted };
             methods.push(Method::Exchange(exchange::AMQPMethod::Declare(wanted)));
         }
-        methods.extend(queues_again(topology, (policy, max_priority), &names));
+        methods.extend(queues_again(topology, (policy, max_priority), &names, &results));
         for bind in &topology.bindings {
             let queue = short(&sent_as(bind.queue.as_str()));
             let bind = queue::Bind { queue, nowait: true, ..bind.clone() };
@@ -298,15 +301,19 @@ impl Session {
     }
 }
 
-/// Declares the queues that are consumed from, and those that tasks are in.
+/// Declares the queues that are consumed from, those that tasks are in, and those that unconfirmed
+/// results go to.
 fn queues_again(
     topology: &Topology,
     (policy, max_priority): (QueuePolicy, Option<u8>),
     private: &BTreeMap<String, String>,
+    results: &BTreeSet<String>,
 ) -> Vec<Method> {
     let consumed = |name: &str| topology.consumers.values().any(|it| it.queue.as_str() == name);
     let wanted = topology.queues.iter().filter(|(name, declare)| {
-        consumed(name) || rules::role_of_declared(declare) != QueueRole::Result
+        consumed(name)
+            || results.contains(*name)
+            || rules::role_of_declared(declare) != QueueRole::Result
     });
     let declare = |(name, declare): (&String, &queue::Declare)| {
         let wanted = match private.get(name) {
@@ -360,7 +367,7 @@ impl Channel {
 mod tests {
     use std::time::Duration;
 
-    use super::super::scene::{DONE, TASK, acked, session};
+    use super::super::scene::{DONE, TASK, acked, session, to_broker};
     use super::*;
 
     #[test]
@@ -377,5 +384,28 @@ mod tests {
         session.publishes(1, "AbCdE", DONE);
         assert!(!session.foreign, "the result is not known as one");
         assert_eq!(session.counters.results, 1);
+    }
+
+    #[test]
+    fn the_queue_of_a_result_that_is_published_again_is_declared_before_it() {
+        let mut session = session(QueuePolicy::Durable);
+        session.consumes(1, "default", "tasks");
+        session.delivers(1, "tasks", 1, TASK);
+        for queue in ["AbCdE", "FgHiJ"] {
+            let declare = queue::Declare { queue: queue.into(), ..queue::Declare::default() };
+            let declare = wire::queue(1, queue::AMQPMethod::Declare(declare)).unwrap();
+            session.child_sent(declare, session.now);
+        }
+        session.publishes(1, "AbCdE", DONE);
+        session.broker_lost(session.now);
+        session.effects();
+        session.renew(session.now);
+        let effects = session.effects();
+        let at = |wanted: &dyn Fn(&Frame) -> bool| to_broker(&effects).position(wanted);
+        let declares = |name: &'static str| {
+            at(&|frame| wire::queue_declare(frame).is_some_and(|it| it.queue.as_str() == name))
+        };
+        let published = at(&|frame| frame.method() == Some((60, 40)));
+        assert!(declares("AbCdE").unwrap() < published.unwrap());
     }
 }
