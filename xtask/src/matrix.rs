@@ -29,7 +29,16 @@ This runs the whole-product tests against each series of RabbitMQ in turn.
   3. A private broker of each series is started, and the tests run against it and others like it.
   4. A table tells which passed where.";
 /// What of the test binary is run, unless told otherwise: all that writes to a broker.
-const FILTERS: [&str; 6] = ["queues::", "cli::", "prover::", "gateway::", "stand_in::", "denied::"];
+const FILTERS: [&str; 8] = [
+    "queues::",
+    "cli::",
+    "prover::",
+    "gateway::",
+    "stand_in::",
+    "denied::",
+    "hazards::",
+    "chaos::",
+];
 /// The test binary.
 const TESTS: [&str; 5] = ["test", "--workspace", "--locked", "--test", "it"];
 /// Where the table goes that is kept.
