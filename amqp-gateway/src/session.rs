@@ -298,7 +298,10 @@ impl Session {
         let ours =
             cancelled.is_some_and(|ok| channel.cancelling.contains(ok.consumer_tag.as_str()));
         if wire::is_answer(frame) && !ours {
-            let question = channel.questions.pop_front();
+            // RabbitMQ answers to a consumer later than to what was asked after it, now and then.
+            let asked = |question: &Frame| wire::answers(frame, question);
+            let question = channel.questions.iter().position(asked);
+            let question = question.and_then(|at| channel.questions.remove(at));
             channel.unanswered.extend(wire::got(frame, question.as_ref()));
         }
         true

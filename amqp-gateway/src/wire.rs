@@ -192,6 +192,9 @@ pub(crate) fn wants_answer(frame: &Frame) -> bool {
     }
 }
 
+/// The answer to a single get of an empty queue.
+const GET_EMPTY: (u16, u16) = (60, 72);
+
 /// Whether a method of the broker answers one of the child.
 pub(crate) fn is_answer(frame: &Frame) -> bool {
     let answers = [
@@ -208,7 +211,7 @@ pub(crate) fn is_answer(frame: &Frame) -> bool {
         (60, 21),
         (60, 31),
         (60, 71),
-        (60, 72),
+        GET_EMPTY,
         (60, 111),
         (85, 11),
         (90, 11),
@@ -216,6 +219,13 @@ pub(crate) fn is_answer(frame: &Frame) -> bool {
         (90, 31),
     ];
     frame.method().is_some_and(|method| answers.contains(&method))
+}
+
+/// Whether this answer is one to this question: the number of an answer is that of its question and one.
+pub(crate) fn answers(answer: &Frame, question: &Frame) -> bool {
+    let Some((class, method)) = question.method() else { return false };
+    let usual = answer.method() == Some((class, method + 1));
+    usual || (answer.method() == Some(GET_EMPTY) && (class, method) == (60, 70))
 }
 
 /// The length of the body that a header frame announces.

@@ -216,6 +216,8 @@ impl Session {
             }
         }
         for number in std::mem::take(&mut self.closing) {
+            // What the broker said on it while it was being closed is no reason to open it again.
+            self.channels.remove(&number);
             let ok = Method::Channel(channel::AMQPMethod::CloseOk(channel::CloseOk {}));
             self.effects.extend(wire::method_frame(number, &ok).map(Effect::ToChild));
         }
@@ -407,5 +409,29 @@ mod tests {
         };
         let published = at(&|frame| frame.method() == Some((60, 40)));
         assert!(declares("AbCdE").unwrap() < published.unwrap());
+    }
+
+    #[test]
+    fn only_what_was_not_answered_is_asked_again_in_whatever_order_the_answers_came() {
+        let mut session = session(QueuePolicy::Durable);
+        let consume = basic::Consume {
+            queue: "AbCdE".into(),
+            consumer_tag: "results".into(),
+            ..basic::Consume::default()
+        };
+        let consume = wire::basic(1, basic::AMQPMethod::Consume(consume)).unwrap();
+        let delete = queue::Delete { queue: "FgHiJ".into(), ..queue::Delete::default() };
+        let delete = wire::queue(1, queue::AMQPMethod::Delete(delete)).unwrap();
+        for question in [&consume, &delete] {
+            session.child_sent(question.clone(), session.now);
+        }
+        let deleted = queue::AMQPMethod::DeleteOk(queue::DeleteOk { message_count: 0 });
+        session.broker_sent(wire::queue(1, deleted).unwrap(), session.now);
+        session.effects();
+        session.broker_lost(session.now);
+        session.renew(session.now);
+        let asked: Vec<Frame> = to_broker(&session.effects()).cloned().collect();
+        assert!(asked.contains(&consume), "{asked:?}");
+        assert!(!asked.contains(&delete), "{asked:?}");
     }
 }
