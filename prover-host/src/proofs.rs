@@ -14,9 +14,13 @@ use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
 use crate::proof::{Proof, State, Subject, Verdict, Wish};
 use crate::prover::Prover;
+use crate::report::{Report, report};
 use crate::store::Store;
 use crate::sweep::Sweeper;
 use crate::turn::{Turn, turn};
+
+/// Tasks in one report: some ten megabytes.
+const TASKS_TOLD: usize = 40_000;
 
 /// How proofs are run and kept.
 #[derive(Debug, Clone)]
@@ -169,12 +173,10 @@ impl Proofs {
     pub async fn tell(&self, proof: Proof) -> Result<Told, Refusal> {
         let live = self.progress(proof.number).and_then(|live| live.borrow().clone());
         let progress = live.or_else(|| proof.progress.clone());
-        let chain = proof.wish.chain.clone().filter(|_| proof.state == State::Queued);
         let mut waits = None;
-        if let Some(chain) = chain {
-            let number = proof.number;
-            let looking = move |c: &mut _| ledger::last_of_chain(c, &chain, number);
-            let before = self.ledger.with(looking).await?;
+        if proof.state == State::Queued && proof.wish.chain.is_some() {
+            let row = proof.clone();
+            let before = self.ledger.with(move |c| ledger::before_in_chain(c, &row)).await?;
             if let Turn::Wait(why) = turn(&proof, before.as_ref()) {
                 waits = Some(why);
             }
@@ -186,19 +188,36 @@ impl Proofs {
     /// The proofs that are asked for, newest first.
     pub async fn list(
         &self,
-        state: Option<State>,
+        (state, ended): (Option<State>, bool),
         (block, chain): (Option<u64>, Option<String>),
         (before, limit): (Option<i64>, u32),
     ) -> Result<Vec<Told>, Refusal> {
         let listing = move |connection: &mut _| {
             let chain = chain.as_deref();
-            ledger::list(connection, &Query { state, block, chain, before, limit })
+            ledger::list(connection, &Query { state, ended, block, chain, before, limit })
         };
         let mut told = Vec::new();
         for proof in self.ledger.with(listing).await? {
             told.push(self.tell(proof).await?);
         }
         Ok(told)
+    }
+
+    /// Where a proof's time went, as far as it is written down by now. Of many attempts only the
+    /// newest have their tasks in it: the others have their sums.
+    pub async fn report(&self, proof: &Proof) -> Result<Report, Refusal> {
+        let number = proof.number;
+        let read = self.ledger.with(move |c| {
+            let (mut told, mut room) = (Vec::new(), TASKS_TOLD);
+            for past in ledger::attempts(c, number)?.into_iter().rev() {
+                let rows = ledger::tasks(c, (number, past.number), room)?;
+                room = room.saturating_sub(rows.len());
+                told.push((past, rows));
+            }
+            told.reverse();
+            Ok(told)
+        });
+        Ok(report(proof, read.await?))
     }
 
     /// How many proofs are in each state.
@@ -272,7 +291,7 @@ impl Proofs {
             return Ok(None);
         };
         let (number, said) = (proof.number, verdict.clone());
-        self.ledger.with(move |c| ledger::judge(c, number, &said)).await?;
+        self.ledger.patiently(move |c| ledger::judge(c, number, &said)).await?;
         self.change();
         Ok(Some(verdict))
     }
@@ -312,7 +331,7 @@ impl Proofs {
         let now = clock::wall_ms();
         let concluding =
             move |connection: &mut _| ledger::finish(connection, number, attempt, &finished, now);
-        self.ledger.with(concluding).await?;
+        self.ledger.patiently(concluding).await?;
         self.change();
         Ok(())
     }
