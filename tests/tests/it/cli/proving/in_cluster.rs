@@ -2,8 +2,10 @@
 
 use serde_json::json;
 use tests::access::segment;
+use tests::poll;
 
 use super::site::lay_out_ours;
+use crate::cli::desk::LIMIT;
 use crate::cli::in_cluster::{REACH, port_of, site};
 use crate::proving::service::Setting;
 use crate::stand_in::V07;
@@ -32,6 +34,13 @@ async fn the_releases_proof_service_is_found_and_changes_leave_an_event() {
     assert_eq!(entered.code, Some(0), "{entered:?}");
     let id = entered.stdout.trim();
     service.becomes(id, &["running"]).await;
+    let event = format!("ZeroChange: zero prove: submitted {id} of block 6 (by alice)");
+    assert!(site.events().contains(&event), "{}", site.events());
+    // Nothing was added, so nothing is told.
+    desk.try_as(&zero, &["prove", "witnesses", "--detach"]);
+    assert_eq!(site.events().matches("zero prove:").count(), 1, "{}", site.events());
+    let report = desk.try_as(&zero, &["report", id, "-o", "json"]);
+    assert!(report.stdout.contains("\"published\""), "{report:?}");
     let args = ["proof", "cancel", id, "--yes", "--reason", "reorg"];
     let cancelled = desk.try_as(&zero, &args);
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
@@ -41,4 +50,14 @@ async fn the_releases_proof_service_is_found_and_changes_leave_an_event() {
     assert!(status.stdout.contains("Proofs    1 cancelled"), "{status:?}");
     let version = desk.try_as(&zero, &["version"]);
     assert!(version.stdout.contains("stand-in-v07") && version.stdout.contains("RabbitMQ"));
+    let keda = |told: &str| told.lines().find(|line| line.starts_with("KEDA")).unwrap().to_owned();
+    let unknown = keda(&version.stdout);
+    assert!(unknown.contains("not known: the cluster does not let us"), "{unknown}");
+    let bob = site.keda("2.18.3", &desk);
+    let looked = poll::until("the role to be in force", LIMIT, async || {
+        let told = desk.try_as(&bob, &["version"]).stdout;
+        let told = keda(&told);
+        if told.ends_with(" 2.18.3") { Ok(()) } else { Err(told) }
+    });
+    looked.await.unwrap();
 }
