@@ -233,26 +233,31 @@ impl Proofs {
 
     /// Calls a proof off. Its leader ends, its tasks and result queues go.
     pub async fn cancel(&self, id: &str) -> Result<Proof, Refusal> {
-        let proof = self.find(id).await?;
-        match proof.state {
-            State::Cancelled => return Ok(proof),
-            State::Proved | State::Verified | State::Failed => {
-                let word = proof.state.word();
-                return Err(Refusal::Conflict(format!(
-                    "`{id}` is {word} already: nothing to call off"
-                )));
+        let mut proof = self.find(id).await?;
+        if matches!(proof.state, State::Proved | State::Verified | State::Failed) {
+            let word = proof.state.word();
+            let words = format!("`{id}` is {word} already: nothing to call off");
+            return Err(Refusal::Conflict(words));
+        }
+        // An attempt that failed at just this moment is about to wait for its next one.
+        while !proof.state.is_final() {
+            if !self.stop(proof.number) {
+                let reason = Some("called off before it began".to_owned());
+                self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
             }
-            State::Queued | State::Running => {}
+            self.settled(proof.number).await;
+            proof = self.find(id).await?;
         }
-        if let Some(live) = self.live().get_mut(&proof.number) {
-            live.called_off = true;
-            live.stop.cancel();
-        } else {
-            let reason = Some("called off before it began".to_owned());
-            self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
-        }
-        self.settled(proof.number).await;
-        self.find(id).await
+        Ok(proof)
+    }
+
+    /// Tells a running attempt that it is called off; whether there is one.
+    fn stop(&self, number: i64) -> bool {
+        let mut live = self.live();
+        let Some(live) = live.get_mut(&number) else { return false };
+        live.called_off = true;
+        live.stop.cancel();
+        true
     }
 
     /// Puts a proof that failed or was called off back into the queue.

@@ -229,7 +229,7 @@ impl Proofs {
                     ),
                 }
             }
-            End::Stopped if self.was_called_off(proof.number) => {
+            End::Stopped | End::Failed(_) if self.was_called_off(proof.number) => {
                 ended(State::Cancelled, Some("called off".to_owned()))
             }
             End::Stopped => {

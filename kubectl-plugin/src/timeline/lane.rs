@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 use super::{LANE, LEFT, Placed, RIGHT, Scale, WIDTH, cross, escaped, triangle};
 use crate::report::Task;
 
+/// The strip of a lane that is for tasks in hand, in pixels.
+const HAND: f64 = 16.0;
+/// What is nearer together is one step.
+const PIXEL: f64 = 0.5;
+
 /// One kind of task.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
@@ -74,24 +79,21 @@ impl Lane {
     }
 
     pub(super) fn draw(&self, svg: &mut String, scale: Scale, top: f64) {
-        let (out, hand) = (levels(&self.out), levels(&self.hand));
-        let most = out.iter().chain(&hand).map(|(_, level)| *level).max().unwrap_or(0);
+        let (out, hand) = (Area::of(&self.out), Area::of(&self.hand));
         let (name, bottom, right) = (escaped(&self.operation), top + LANE, WIDTH - RIGHT);
         let _ = writeln!(
             svg,
-            "<g class=\"lane\" data-operation=\"{name}\" data-most=\"{most}\"><text class=\"end\" x=\"{}\" y=\"{:.1}\">{name}</text><line class=\"line\" x1=\"{LEFT}\" y1=\"{bottom:.1}\" x2=\"{right}\" y2=\"{bottom:.1}\"/><text class=\"faint\" x=\"{}\" y=\"{:.1}\">{most}</text>",
+            "<g class=\"lane\" data-operation=\"{name}\" data-most=\"{}\" data-in-hand=\"{}\"><text class=\"end\" x=\"{}\" y=\"{:.1}\">{name}</text><line class=\"line\" x1=\"{LEFT}\" y1=\"{bottom:.1}\" x2=\"{right}\" y2=\"{bottom:.1}\"/>",
+            out.most,
+            hand.most,
             LEFT - 12.0,
-            top + LANE / 2.0 + 4.0,
-            right + 6.0,
-            top + 10.0
+            top + LANE / 2.0 + 4.0
         );
-        for (class, levels) in [("out", &out), ("hand", &hand)] {
-            if let Some(path) = area(levels, scale, (top, most)) {
-                let _ = writeln!(svg, "<path class=\"{class}\" d=\"{path}\"/>");
-            }
-        }
+        // Each has a scale of its own: a hundred tasks may be out and three in hand.
+        out.draw(svg, scale, ("out", top, LANE - HAND - 4.0));
+        hand.draw(svg, scale, ("hand", bottom - HAND, HAND));
         for (at, number) in &self.again {
-            let mark = triangle(scale.x(*at), bottom - 5.0);
+            let mark = triangle(scale.x(*at), bottom - HAND - 8.0);
             let _ = writeln!(
                 svg,
                 "<g class=\"retried\">{mark}<title>answered at try {number}</title></g>"
@@ -102,6 +104,63 @@ impl Lane {
             let _ = writeln!(svg, "<g class=\"lost\">{mark}<title>failed</title></g>");
         }
         svg.push_str("</g>\n");
+    }
+}
+
+/// How many there were over time.
+struct Area {
+    levels: Vec<(f64, i32)>,
+    most: i32,
+}
+
+impl Area {
+    fn of(changes: &[(f64, i32)]) -> Self {
+        let levels = levels(changes);
+        let most = levels.iter().map(|(_, level)| *level).max().unwrap_or(0);
+        Self { levels, most }
+    }
+
+    /// Its greatest number stands beside it.
+    fn draw(&self, svg: &mut String, scale: Scale, (class, top, height): (&str, f64, f64)) {
+        let Some(path) = self.path(scale, top, height) else { return };
+        let _ = writeln!(
+            svg,
+            "<path class=\"{class}\" d=\"{path}\"/><text class=\"faint\" x=\"{}\" y=\"{:.1}\">{}</text>",
+            WIDTH - RIGHT + 6.0,
+            top + 11.0,
+            self.most
+        );
+    }
+
+    /// A stepped outline. Within half a pixel the highest level counts, so its length is bounded.
+    fn path(&self, scale: Scale, top: f64, height: f64) -> Option<String> {
+        let (first, _) = self.levels.first().filter(|_| self.most > 0)?;
+        let bottom = top + height;
+        let y = |level: i32| bottom - f64::from(level) / f64::from(self.most) * height;
+        let mut column = scale.x(*first);
+        let mut path = format!("M{column:.1} {bottom:.1}");
+        let (mut highest, mut last, mut drawn) = (0, 0, 0);
+        let mut step = |x: f64, level: i32, path: &mut String| {
+            if level != drawn {
+                let _ = write!(path, "H{x:.1}V{:.1}", y(level));
+                drawn = level;
+            }
+        };
+        for (at, level) in &self.levels {
+            let x = scale.x(*at);
+            if x - column >= PIXEL {
+                step(column, highest, &mut path);
+                step(column + PIXEL, last, &mut path);
+                (column, highest) = (x, *level);
+            }
+            highest = highest.max(*level);
+            last = *level;
+        }
+        step(column, highest, &mut path);
+        step(column + PIXEL, last, &mut path);
+        let end = scale.x(scale.end).max(column + PIXEL);
+        let _ = write!(path, "H{end:.1}V{bottom:.1}Z");
+        Some(path)
     }
 }
 
@@ -118,31 +177,4 @@ fn levels(changes: &[(f64, i32)]) -> Vec<(f64, i32)> {
         }
     }
     levels
-}
-
-/// A stepped area. Between two pixels the highest level counts, so its length is bounded.
-fn area(levels: &[(f64, i32)], scale: Scale, (top, most): (f64, i32)) -> Option<String> {
-    let (first, _) = levels.first().filter(|_| most > 0)?;
-    let (bottom, height) = (top + LANE, LANE - 6.0);
-    let y = |level: i32| bottom - f64::from(level) / f64::from(most) * height;
-    let mut path = format!("M{:.1} {bottom:.1}", scale.x(*first));
-    let (mut column, mut highest, mut last) = (scale.x(*first), 0, 0);
-    for (at, level) in levels {
-        let x = scale.x(*at);
-        if x - column >= 0.5 {
-            if highest != last {
-                let _ = write!(path, "H{column:.1}V{:.1}", y(highest));
-            }
-            let _ = write!(path, "H{x:.1}V{:.1}", y(*level));
-            (column, highest) = (x, *level);
-        } else {
-            highest = highest.max(*level);
-        }
-        last = *level;
-    }
-    if highest != last {
-        let _ = write!(path, "H{column:.1}V{:.1}H{:.1}V{:.1}", y(highest), column + 0.5, y(last));
-    }
-    let _ = write!(path, "H{:.1}V{bottom:.1}Z", scale.x(scale.end).max(column));
-    Some(path)
 }

@@ -35,11 +35,21 @@ fn each_kind_has_a_lane_with_the_most_that_was_out_at_once() {
     let svg = svg(&report());
     let document = Document::parse(&svg).unwrap();
     let lanes = of_class(document.root(), "lane");
-    let told: Vec<_> = lanes
-        .iter()
-        .map(|lane| (lane.attribute("data-operation").unwrap(), number(*lane, "data-most")))
-        .collect();
-    assert_eq!(told, [("TxProof", 3.0), ("AggProof", 1.0)]);
+    let told = |lane: &Node<'_, '_>| {
+        let most = (number(*lane, "data-most"), number(*lane, "data-in-hand"));
+        (lane.attribute("data-operation").unwrap().to_owned(), most)
+    };
+    let told: Vec<_> = lanes.iter().map(told).collect();
+    assert_eq!(told, [("TxProof".to_owned(), (3.0, 2.0)), ("AggProof".to_owned(), (1.0, 1.0))]);
+    // The one join of the second attempt, out from 14 s to 17 s.
+    let x = |seconds: f64| LEFT + seconds / 18.1 * (WIDTH - LEFT - RIGHT);
+    let [top, bottom] = [TOP + BAR + GAP + LANE + GAP, TOP + BAR + GAP + LANE + GAP + LANE - 20.0];
+    let (from, to, end) = (x(14.0), x(17.0), x(18.1));
+    let path = of_class(lanes[1], "out")[0].attribute("d").unwrap();
+    let wanted = format!(
+        "M{from:.1} {bottom:.1}H{from:.1}V{top:.1}H{to:.1}V{bottom:.1}H{end:.1}V{bottom:.1}Z"
+    );
+    assert_eq!(path, wanted);
     assert_eq!(of_class(document.root(), "retried").len(), 1);
     assert_eq!(of_class(document.root(), "failed").len(), 1);
     assert_eq!(of_class(document.root(), "mark").len(), 2);

@@ -131,43 +131,39 @@ async fn an_attempt_that_failed_is_told_with_its_reason_and_workers_without_a_ga
     assert_eq!((&kind["retries"], &kind["published"]), (&json!(null), &kind["answered"]));
 }
 
-/// The reason of a proof whose only worker fails as these arguments say.
-async fn reason(generation: &Generation, fault: [&str; 2]) -> (String, Value) {
-    let vhost = harness::vhost(fault[0].trim_start_matches('-')).unwrap();
+/// The reason and the report of a proof whose only worker fails in this way; nothing without a broker.
+async fn failed(test: &str, fault: &str) -> Option<(String, Value)> {
+    let vhost = harness::vhost(test)?;
     let home = tempfile::tempdir().unwrap();
-    let setting = Setting { generation, vhost: &vhost, home: home.path() };
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
     let service = setting.start(&["--proof-attempts", "1"]).await;
-    let _worker = measured(&setting, "failing", &fault);
-    let proof = service.submit(generation, 6, "").await;
+    let _worker = measured(&setting, "failing", &[fault, "6"]);
+    let proof = service.submit(&V07, 6, "").await;
     let id = proof["id"].as_str().unwrap();
     let proof = service.becomes(id, &["verified", "failed"]).await;
     assert_eq!(proof["state"], "failed", "{proof:#}\n{}", service.log());
     service.settles(id).await;
     let report = service.get(&format!("/v1/proofs/{id}/report")).await.json(200);
-    (proof["reason"].as_str().unwrap().to_owned(), report)
+    Some((proof["reason"].as_str().unwrap().to_owned(), report))
 }
 
 #[tokio::test]
 async fn the_reason_of_a_failed_task_is_the_workers_with_its_name_and_its_log() {
-    if harness::vhost("reason_asked").is_none() {
-        return;
-    }
-    for generation in [&V07, &V06] {
-        let (words, report) = reason(generation, ["--stand-in-fail-txn", "6"]).await;
-        let worker = format!("failed on worker `{}` at try 3: ", host_name());
-        assert!(words.starts_with("a task (") && words.contains(&worker), "{words}");
-        assert!(words.contains("; its log: ERROR paladin::runtime: execution error:"), "{words}");
-        let kinds = report["attempts"][0]["kinds"].as_array().unwrap();
-        assert!(sum(kinds, "failed") > 0, "{report:#}");
-    }
+    let told = Box::pin(failed("reason_of_a_failed_task", "--stand-in-fail-txn")).await;
+    let Some((words, report)) = told else { return };
+    let worker = format!("a task (SegmentProof) failed on worker `{}` at try 3: ", host_name());
+    assert!(words.starts_with(&worker), "{words}");
+    let log = words.split_once("; its log: ").map_or("", |(_, log)| log);
+    assert!(log.contains("ERROR paladin::runtime: execution error: Fatal"), "{words}");
+    // The leader's own words hide all of it.
+    assert!(words.contains("empty agg proof"), "{words}");
+    assert!(sum(report["attempts"][0]["kinds"].as_array().unwrap(), "failed") > 0, "{report:#}");
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_of_a_task_is_named_with_its_exit_and_its_last_words() {
-    if harness::vhost("death_asked").is_none() {
-        return;
-    }
-    let (words, _) = reason(&V07, ["--stand-in-crash-txn", "6"]).await;
+async fn a_worker_that_dies_of_a_task_is_named_with_its_exit() {
+    let told = Box::pin(failed("death_of_a_worker", "--stand-in-crash-txn")).await;
+    let Some((words, _)) = told else { return };
     let worker = format!("on worker `{}` at try 3: the worker was ended by SIGABRT", host_name());
     assert!(words.contains(&worker), "{words}");
 }
