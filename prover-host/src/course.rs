@@ -144,7 +144,7 @@ impl Following {
                 let known = task.and_then(|task| self.open.remove(&task));
                 let row = Row { answered: Some(self.at(at)), failed, ..Row::default() };
                 let row = accounted(row, account);
-                self.answered(known, &operation.to_string(), row);
+                self.answered(known.as_ref(), &operation.to_string(), row);
             }
         }
     }
@@ -175,13 +175,13 @@ impl Following {
         self.changed.insert(number, row);
     }
 
-    fn answered(&mut self, known: Option<Row>, operation: &str, answer: Row) {
+    fn answered(&mut self, known: Option<&Row>, operation: &str, answer: Row) {
         let kind = self.course.kinds.entry(operation.to_owned()).or_default();
         kind.answered += 1;
         kind.failed += u64::from(answer.failed);
         kind.first_answered = kind.first_answered.or(answer.answered);
         kind.last_answered = answer.answered;
-        let published = known.as_ref().and_then(|row| row.published);
+        let published = known.and_then(|row| row.published);
         kind.waited.add(answer.answered.zip(published).map(|(to, from)| to.saturating_sub(from)));
         kind.took.add(answer.took);
         kind.cpu.add(answer.cpu);
@@ -189,7 +189,7 @@ impl Following {
         kind.read.add(answer.read);
         kind.written.add(answer.written);
         kind.retries.add(answer.attempt.map(|attempt| u64::from(attempt.saturating_sub(1))));
-        let number = known.as_ref().map(|row| row.number).or_else(|| self.room());
+        let number = known.map(|row| row.number).or_else(|| self.room());
         if let Some(number) = number {
             let row = Row { number, operation: operation.to_owned(), published, ..answer };
             self.changed.insert(number, row);

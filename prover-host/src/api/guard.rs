@@ -41,20 +41,21 @@ impl Guard {
         Ok(Some(token.to_owned()))
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Response> {
+    /// Why a request is refused; nothing: it is let in.
+    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
         match self.wanted() {
-            Ok(None) => Ok(()),
-            Ok(Some(wanted)) if sent(headers).is_some_and(|sent| is_same(sent, &wanted)) => Ok(()),
+            Ok(None) => None,
+            Ok(Some(wanted)) if sent(headers).is_some_and(|sent| is_same(sent, &wanted)) => None,
             Ok(Some(_)) => {
                 let mut refusal = refused(StatusCode::UNAUTHORIZED, REFUSAL);
                 let bearer = HeaderValue::from_static("Bearer");
                 refusal.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
-                Err(refusal)
+                Some(refusal)
             }
             Err(error) => {
                 tracing::error!("{error:#}");
                 let words = "the token cannot be read, so nobody is let in; look at the log";
-                Err(refused(StatusCode::INTERNAL_SERVER_ERROR, words))
+                Some(refused(StatusCode::INTERNAL_SERVER_ERROR, words))
             }
         }
     }
@@ -67,7 +68,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     if !OPEN.contains(&request.uri().path())
-        && let Err(refusal) = service.guard.check(request.headers())
+        && let Some(refusal) = service.guard.refusal(request.headers())
     {
         return refusal;
     }
@@ -101,17 +102,17 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "s3cret\n").unwrap();
         let guard = Guard::new(Some(path.clone())).unwrap();
-        let code = |words| guard.check(&asked(words)).map_err(|answer| answer.status().as_u16());
+        let code = |words| guard.refusal(&asked(words)).map(|answer| answer.status().as_u16());
         for words in
             [None, Some("s3cret"), Some("Basic s3cret"), Some("Bearer s3cre"), Some("Bearer ")]
         {
-            assert_eq!(code(words), Err(401), "{words:?}");
+            assert_eq!(code(words), Some(401), "{words:?}");
         }
-        assert_eq!((code(Some("Bearer s3cret")), code(Some("bearer s3cret"))), (Ok(()), Ok(())));
+        assert_eq!((code(Some("Bearer s3cret")), code(Some("bearer s3cret"))), (None, None));
         std::fs::write(&path, "other").unwrap();
-        assert_eq!((code(Some("Bearer s3cret")), code(Some("Bearer other"))), (Err(401), Ok(())));
+        assert_eq!((code(Some("Bearer s3cret")), code(Some("Bearer other"))), (Some(401), None));
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(code(Some("Bearer other")), Err(500));
+        assert_eq!(code(Some("Bearer other")), Some(500));
     }
 
     #[test]
@@ -122,6 +123,6 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert!(Guard::new(Some(path.clone())).is_err(), "{text:?}");
         }
-        assert!(Guard::default().check(&asked(None)).is_ok());
+        assert!(Guard::default().refusal(&asked(None)).is_none());
     }
 }

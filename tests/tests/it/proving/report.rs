@@ -29,6 +29,19 @@ fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
 }
 
+/// A task that one worker did at its first try, with what its cgroup said.
+fn is_whole(task: &Value) {
+    let seconds = |key: &str| task[key].as_f64().unwrap_or_else(|| panic!("{key}: {task:#}"));
+    assert!(seconds("publishedSeconds") <= seconds("answeredSeconds"), "{task:#}");
+    let out = seconds("answeredSeconds") - seconds("publishedSeconds");
+    assert!(seconds("inHandSeconds") <= out + 0.001, "{task:#}");
+    assert_eq!(task["worker"], host_name(), "{task:#}");
+    assert_eq!((&task["try"], &task["failed"]), (&json!(1), &json!(false)));
+    assert_eq!((&task["cpuSeconds"], &task["memoryPeakBytes"]), (&json!(0.0), &json!(1 << 20)));
+    // The cgroup does not say.
+    assert_eq!((&task["readBytes"], &task["writtenBytes"]), (&json!(null), &json!(null)));
+}
+
 async fn each_task_is_told(generation: &Generation) {
     let Some(vhost) = harness::vhost("each_task_is_told") else { return };
     let home = tempfile::tempdir().unwrap();
@@ -54,17 +67,7 @@ async fn each_task_is_told(generation: &Generation) {
     );
     assert_eq!(tasks.len() as u64, answered);
     assert_eq!((&attempt["tasksLeftOut"], &attempt["stepsMissed"]), (&json!(0), &json!(0)));
-    for task in tasks {
-        let seconds = |key: &str| task[key].as_f64().unwrap_or_else(|| panic!("{key}: {task:#}"));
-        assert!(seconds("publishedSeconds") <= seconds("answeredSeconds"), "{task:#}");
-        let out = seconds("answeredSeconds") - seconds("publishedSeconds");
-        assert!(seconds("inHandSeconds") <= out + 0.001, "{task:#}");
-        assert_eq!(task["worker"], host_name(), "{task:#}");
-        assert_eq!((&task["try"], &task["failed"]), (&json!(1), &json!(false)));
-        assert_eq!((&task["cpuSeconds"], &task["memoryPeakBytes"]), (&json!(0.0), &json!(1 << 20)));
-        // The cgroup does not say.
-        assert_eq!((&task["readBytes"], &task["writtenBytes"]), (&json!(null), &json!(null)));
-    }
+    tasks.iter().for_each(is_whole);
     let phases = attempt["phases"].as_array().unwrap();
     let names: Vec<&str> = phases.iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
     let all = ["preparing", "first task", "proving", "ending", "writing", "verifying", "clearing"];
