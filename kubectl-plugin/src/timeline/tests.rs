@@ -40,7 +40,7 @@ fn each_kind_has_a_lane_with_the_most_that_was_out_at_once() {
         (lane.attribute("data-operation").unwrap().to_owned(), most)
     };
     let told: Vec<_> = lanes.iter().map(told).collect();
-    assert_eq!(told, [("TxProof".to_owned(), (3.0, 2.0)), ("AggProof".to_owned(), (1.0, 1.0))]);
+    assert_eq!(told, [("TxProof".to_owned(), (3.0, 1.0)), ("AggProof".to_owned(), (1.0, 1.0))]);
     // The one join of the second attempt, out from 14 s to 17 s.
     let x = |seconds: f64| LEFT + seconds / 18.1 * (WIDTH - LEFT - RIGHT);
     let [top, bottom] = [TOP + BAR + GAP + LANE + GAP, TOP + BAR + GAP + LANE + GAP + LANE - 20.0];
