@@ -1,3 +1,5 @@
+//! The picture is read back as XML and held against the numbers of its report.
+
 use roxmltree::{Document, Node};
 
 use super::*;

@@ -29,7 +29,7 @@ pub(super) const REACH: &[(&str, &str)] = &[
 
 /// A namespace with the broker of a desk in it, and a user.
 pub(super) struct Site {
-    plane: &'static ControlPlane,
+    pub(super) plane: &'static ControlPlane,
     pub(super) namespace: String,
     user: PathBuf,
 }
@@ -151,30 +151,6 @@ impl Site {
         let mut object = object.clone();
         object["metadata"]["namespace"] = json!(self.namespace);
         self.plane.apply(&object.to_string()).unwrap();
-    }
-
-    /// KEDA's operator as its manifests install it, and the command line of somebody who may read
-    /// the Deployments of every namespace.
-    pub(super) fn keda(&self, version: &str, desk: &Desk) -> Zero {
-        let labels = json!({"app.kubernetes.io/name": "keda-operator", "app.kubernetes.io/version": version});
-        let apply = |object: &Value| self.plane.apply(&object.to_string()).unwrap();
-        apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}}));
-        apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "keda-operator", "namespace": "keda", "labels": labels},
-            "spec": {"selector": {"matchLabels": {"app": "keda"}}, "template": {
-                "metadata": {"labels": {"app": "keda"}},
-                "spec": {"containers": [{"name": "keda-operator", "image": "keda:latest"}]}}}}));
-        let rbac = "rbac.authorization.k8s.io";
-        apply(&json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole",
-            "metadata": {"name": "zero-keda"},
-            "rules": [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}]}));
-        apply(&json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding",
-            "metadata": {"name": "zero-keda"},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "zero-keda"},
-            "subjects": [{"apiGroup": rbac, "kind": "User", "name": "bob"}]}));
-        let login = Login { namespace: Some(&self.namespace), ..Login::of("bob") };
-        let bob = self.plane.kubeconfig_for(&login).unwrap();
-        Zero::at(desk.folder.path()).env("KUBECONFIG", &bob)
     }
 
     fn annotations(&self, name: &str) -> String {

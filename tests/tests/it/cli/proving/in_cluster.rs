@@ -1,13 +1,14 @@
 //! The proof service in a cluster: found from the release, reached through the API server.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::access::segment;
+use tests::cluster::Login;
 use tests::poll;
 use tests::zero::Zero;
 
 use super::site::lay_out_ours;
-use crate::cli::desk::LIMIT;
-use crate::cli::in_cluster::{REACH, port_of, site};
+use crate::cli::desk::{Desk, LIMIT};
+use crate::cli::in_cluster::{REACH, Site, port_of, site};
 use crate::proving::service::Setting;
 use crate::stand_in::V07;
 
@@ -54,18 +55,43 @@ async fn the_releases_proof_service_is_found_and_changes_leave_an_event() {
     assert!(version.stdout.contains("stand-in-v07") && version.stdout.contains("RabbitMQ"));
 }
 
+/// KEDA's operator as its manifests install it, and the command line of somebody who may read
+/// the Deployments of every namespace.
+fn keda(site: &Site, version: &str, desk: &Desk) -> Zero {
+    let labels =
+        json!({"app.kubernetes.io/name": "keda-operator", "app.kubernetes.io/version": version});
+    let apply = |object: &Value| site.plane.apply(&object.to_string()).unwrap();
+    apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}}));
+    apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "keda-operator", "namespace": "keda", "labels": labels},
+        "spec": {"selector": {"matchLabels": {"app": "keda"}}, "template": {
+            "metadata": {"labels": {"app": "keda"}},
+            "spec": {"containers": [{"name": "keda-operator", "image": "keda:latest"}]}}}}));
+    let rbac = "rbac.authorization.k8s.io";
+    apply(&json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole",
+        "metadata": {"name": "zero-keda"},
+        "rules": [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}]}));
+    apply(&json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding",
+        "metadata": {"name": "zero-keda"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "zero-keda"},
+        "subjects": [{"apiGroup": rbac, "kind": "User", "name": "bob"}]}));
+    let login = Login { namespace: Some(&site.namespace), ..Login::of("bob") };
+    let bob = site.plane.kubeconfig_for(&login).unwrap();
+    Zero::at(desk.folder.path()).env("KUBECONFIG", &bob)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kedas_version_is_told_to_who_may_see_its_operator() {
     let Some((desk, site)) = site("keda_version", REACH).await else { return };
-    let keda = |zero: &Zero| {
+    let told = |zero: &Zero| {
         let told = desk.try_as(zero, &["version"]).stdout;
         told.lines().find(|line| line.starts_with("KEDA")).unwrap().to_owned()
     };
-    let unknown = keda(&site.zero(&desk));
+    let unknown = told(&site.zero(&desk));
     assert!(unknown.contains("not known: the cluster does not let us"), "{unknown}");
-    let bob = site.keda("2.18.3", &desk);
+    let bob = keda(&site, "2.18.3", &desk);
     let looked = poll::until("the role to be in force", LIMIT, async || {
-        let told = keda(&bob);
+        let told = told(&bob);
         if told.ends_with(" 2.18.3") { Ok(()) } else { Err(told) }
     });
     looked.await.unwrap();
