@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -83,7 +83,7 @@ fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|source| Error::ReadFile { path: path.into(), source })
 }
 
-fn read_line(path: &Path) -> Result<String> {
+pub(crate) fn read_line(path: &Path) -> Result<String> {
     let mut text = read_text(path)?;
     text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
     text.truncate(text.strip_suffix('\r').map_or(text.len(), str::len));
@@ -99,6 +99,8 @@ pub struct Endpoint {
     pub credentials: Option<Credentials>,
     /// How we trust and are trusted.
     pub tls: Tls,
+    /// A file that holds the token a service asks for. It is read for each request: it may be replaced.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -138,7 +140,14 @@ impl Endpoint {
             return Err(refuse("it names no host".into()));
         }
         let credentials = take_credentials(&mut url).map_err(refuse)?;
-        Ok(Self { kind, url, credentials, tls: Tls::default() })
+        Ok(Self { kind, url, credentials, tls: Tls::default(), token_file: None })
+    }
+
+    /// The same address of a service that asks for the token in this file.
+    #[must_use]
+    pub fn with_token_file(mut self, file: Option<PathBuf>) -> Self {
+        self.token_file = file;
+        self
     }
 
     /// The same address with credentials from elsewhere, if any are given.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Identity, Response, StatusCode, redirect};
 use secrecy::ExposeSecret;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, read_line};
 use crate::error::{Error, Result};
 
 /// The broker's listeners drop a connection that idles for about 60 s; ours is gone before.
@@ -60,6 +60,9 @@ impl Transport {
         if let Some(credentials) = &self.endpoint.credentials {
             request =
                 request.basic_auth(&credentials.user, Some(credentials.password.expose_secret()));
+        }
+        if let Some(file) = &self.endpoint.token_file {
+            request = request.bearer_auth(read_line(file)?);
         }
         let failed = |error| self.failure(&url, error);
         let response = request.send().await.map_err(failed)?;

@@ -6,6 +6,8 @@ use std::time::Instant;
 use amqp_admin::QueueName;
 use amqp_admin::paladin::Operation;
 
+use crate::account::Account;
+
 /// A task in the child's hands: shown to it, and not yet both acknowledged and answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -80,9 +82,47 @@ pub struct Work {
 pub struct Leading {
     /// By what is to be done; tasks whose first bytes cannot be read are not in it.
     pub work: BTreeMap<Operation, Work>,
-    /// Why the first task failed whose failure was shown to the leader, in the worker's words. A
-    /// v0.7 leader does not repeat them.
-    pub failure: Option<String>,
+    /// The first task that failed and whose failure was shown to the leader. A v0.7 leader does not
+    /// repeat the worker's words.
+    pub failure: Option<Failed>,
+}
+
+/// A task that failed for good.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failed {
+    /// Why, in the worker's words.
+    pub words: String,
+    /// What was to be done.
+    pub operation: Option<Operation>,
+    /// Whose words they are, and what its log says.
+    pub account: Account,
+}
+
+/// One thing that happened to one task of a leader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The leader has given it out.
+    Published {
+        /// Its `zero-task` header.
+        task: Option<String>,
+        /// What is to be done.
+        operation: Operation,
+        /// When.
+        at: Instant,
+    },
+    /// Its result was shown to the leader.
+    Answered {
+        /// Its `zero-task` header, where the worker has a gateway.
+        task: Option<String>,
+        /// What was to be done.
+        operation: Operation,
+        /// When.
+        at: Instant,
+        /// It has failed.
+        failed: bool,
+        /// What the worker's gateway says of it.
+        account: Account,
+    },
 }
 
 /// What the child is doing.
@@ -110,6 +150,8 @@ pub struct Activity {
     /// in a way that could not be made good. paladin does not act on it: a leader waits for ever and a
     /// worker idles, so the child is to be replaced when this grows.
     pub severed: u64,
+    /// Steps of tasks that were not told, because nobody took them in time.
+    pub untold: u64,
     /// The last thing that went wrong between child and broker, in words for an operator.
     pub trouble: Option<String>,
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::activity::{Activity, Counters, Leading};
+use crate::activity::{Activity, Counters, Leading, Step};
 
 /// Held by a connection until it has done as told; the owner waits until nobody holds one.
 pub(crate) type Done = mpsc::Sender<Infallible>;
@@ -34,6 +34,7 @@ struct Inner {
     draining: bool,
     trouble: Option<String>,
     severed: u64,
+    untold: u64,
 }
 
 /// Shared by the gateway and its connections.
@@ -41,12 +42,21 @@ struct Inner {
 pub(crate) struct Board {
     inner: Mutex<Inner>,
     told: watch::Sender<Activity>,
+    steps: Option<mpsc::Sender<Step>>,
 }
 
 impl Board {
-    pub(crate) fn new() -> (Self, watch::Receiver<Activity>) {
+    pub(crate) fn new(steps: Option<mpsc::Sender<Step>>) -> (Self, watch::Receiver<Activity>) {
         let (told, activity) = watch::channel(Activity::default());
-        (Self { inner: Mutex::default(), told }, activity)
+        (Self { inner: Mutex::default(), told, steps }, activity)
+    }
+
+    /// A leader's task has come one step further.
+    pub(crate) fn step(&self, step: Step) {
+        let Some(steps) = &self.steps else { return };
+        if steps.try_send(step).is_err() {
+            self.with(|inner| inner.untold += 1);
+        }
     }
 
     /// A connection has come: its number, its orders, and whether the gateway is draining.
@@ -138,6 +148,7 @@ impl Inner {
         }
         whole.in_hand.sort_by_key(|task| task.since);
         whole.severed = self.severed;
+        whole.untold = self.untold;
         whole.draining = self.draining;
         whole.trouble.clone_from(&self.trouble);
         whole

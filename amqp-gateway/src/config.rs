@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use amqp_admin::paladin::Serializer;
 use amqp_admin::{Endpoint, VhostName};
+use tokio::sync::mpsc;
+
+use crate::account::Owner;
+use crate::activity::Step;
 
 /// As often as a task that fails is given to a worker before it is put aside.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
@@ -81,6 +86,11 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Bytes of tasks in the child's hands that are kept in memory; the rest is in temporary files.
     pub kept_in_memory: usize,
+    /// Whom a worker's gateway asks what a task has used, for the headers of its result.
+    pub owner: Option<Arc<dyn Owner>>,
+    /// Who is told each step of a leader's tasks. What it does not take in time is counted as untold:
+    /// nobody waits for it.
+    pub steps: Option<mpsc::Sender<Step>>,
 }
 
 impl Config {
@@ -104,6 +114,8 @@ impl Config {
             reconnect_for: RECONNECT_FOR,
             heartbeat: HEARTBEAT,
             kept_in_memory: KEPT_IN_MEMORY,
+            owner: None,
+            steps: None,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Gateway {
         let failed = |source| Error::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (board, activity) = Board::new();
+        let (board, activity) = Board::new(config.steps.clone());
         let board = Arc::new(board);
         let shared = Shared { config, addresses, board: Arc::clone(&board) };
         let mut serving = JoinSet::new();
@@ -177,6 +177,7 @@ fn settings(config: &Config, tuned: &Tuned) -> Settings {
         attempts: config.attempts.get(),
         proof: config.proof.clone(),
         block: config.block,
+        owner: config.owner.clone(),
         tags: holds(Rule::Tags),
         aborts: holds(Rule::Aborts),
         repair: holds(Rule::Repair),

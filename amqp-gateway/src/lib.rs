@@ -6,6 +6,7 @@
 //!
 //! This library knows AMQP and paladin. It must not know Kubernetes or how a child is started.
 
+mod account;
 mod activity;
 mod again;
 mod board;
@@ -26,7 +27,8 @@ mod tags;
 mod trouble;
 mod wire;
 
-pub use activity::{Activity, Counters, Leading, Task, Work};
+pub use account::{Account, Owner, Used};
+pub use activity::{Activity, Counters, Failed, Leading, Step, Task, Work};
 pub use config::{Config, QueuePolicy, Rule};
 pub use error::{Error, Result};
 pub use gateway::Gateway;

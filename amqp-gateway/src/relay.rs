@@ -170,6 +170,7 @@ impl Relay {
                 self.told = fingerprint;
                 desk.board.report(desk.number, self.activity());
             }
+            self.session.steps().for_each(|step| desk.board.step(step));
             self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
             if self.is_over() {
                 return End::Child;

@@ -20,13 +20,15 @@ mod settling;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use amq_protocol::protocol::queue;
 use amqp_admin::paladin::Serializer;
 use amqp_admin::{QueueName, QueueRole};
 
-use crate::activity::{Activity, Counters};
+use crate::account::Owner;
+use crate::activity::{Activity, Counters, Step};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
 use crate::session::confirming::Unconfirmed;
@@ -70,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) attempts: u32,
     pub(crate) proof: Option<String>,
     pub(crate) block: Option<u64>,
+    /// Whom a worker's session asks about the task in hand.
+    pub(crate) owner: Option<Arc<dyn Owner>>,
     pub(crate) tags: bool,
     pub(crate) aborts: bool,
     pub(crate) repair: bool,
@@ -232,6 +236,11 @@ impl Session {
             }
         }
         self.go_on_draining();
+    }
+
+    /// What has happened to a leader's tasks since the last call.
+    pub(crate) fn steps(&mut self) -> impl Iterator<Item = Step> + use<> {
+        self.lead.steps()
     }
 
     /// What the child is doing.

@@ -15,6 +15,12 @@ pub(crate) const OPERATION_HEADER: &str = "zero-operation";
 pub(crate) const REASON_HEADER: &str = "zero-reason";
 /// The queue that a task was put aside from.
 pub(crate) const QUEUE_HEADER: &str = "zero-queue";
+/// The worker that a result is of.
+pub(crate) const WORKER_HEADER: &str = "zero-worker";
+/// What the task of a result has used.
+pub(crate) const USED_HEADER: &str = "zero-used";
+/// On a failed result: what the worker's log says.
+pub(crate) const LOG_HEADER: &str = "zero-log";
 /// How often a worker dropped a task without trying it.
 pub(crate) const SKIPPED_HEADER: &str = "zero-skipped";
 

@@ -6,7 +6,7 @@ use crate::broker::BrokerArgs;
 use crate::cluster::ClusterArgs;
 use crate::commands::{
     abort, backup, completion, doctor, move_messages, orphans, peek, proof, proofs, prove, purge,
-    queues, remove, restore, scale, status, verify, version, witness,
+    queues, remove, report, restore, scale, status, verify, version, witness,
 };
 use crate::exit;
 use crate::leader::LeaderArgs;
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Write a completion script for a shell.
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::Args),
-    /// The versions of this program, of the proof service and its prover, of the scaler and the broker.
+    /// The versions of this program, of the proof service and its prover, of scaler, KEDA and broker.
     #[command(after_help = version::EXAMPLES)]
     Version(version::Args),
 }
@@ -65,6 +65,9 @@ pub(crate) enum ServiceCommand {
     /// Show one proof, its leader's log, its file; call it off, try it again.
     #[command(after_help = proof::EXAMPLES)]
     Proof(proof::Args),
+    /// Where a proof's time went: its phases, its tasks, what they used; as text, CSV and a timeline.
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Args),
     /// Ask whether proofs are good.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),

@@ -2,11 +2,12 @@
 //!
 //! `login` makes a client of kubectl's own flags, `release` says what a release is and `find` finds
 //! it, `forward` reaches its Services through the API server, `scaled` pauses and resumes its
-//! scaling, `record` leaves an Event. Types of Kubernetes stay in here.
+//! scaling, `keda` tells its version, `record` leaves an Event. Types of Kubernetes stay in here.
 
 mod find;
 mod flags;
 mod forward;
+mod keda;
 mod login;
 mod record;
 mod refusal;

@@ -13,6 +13,7 @@ pub(crate) mod prove;
 pub(crate) mod purge;
 pub(crate) mod queues;
 pub(crate) mod remove;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod scale;
 pub(crate) mod status;
@@ -77,6 +78,7 @@ async fn serve(command: ServiceCommand, named: &Named, printer: &mut Printer) ->
         ServiceCommand::Prove(args) => prove::run(&args, named, printer).await,
         ServiceCommand::Proofs(args) => proofs::run(&args, named, printer).await,
         ServiceCommand::Proof(args) => proof::run(&args, named, printer).await,
+        ServiceCommand::Report(args) => report::run(&args, named, printer).await,
         ServiceCommand::Verify(args) => verify::run(&args, named, printer).await,
     }
 }

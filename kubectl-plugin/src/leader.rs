@@ -1,19 +1,23 @@
 //! The proof service `zero-leader`, over HTTP.
 
+mod manner;
 mod trouble;
 mod upload;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use reqwest::header::ETAG;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::place::Home;
 use crate::proof::{Proof, State};
+use crate::report::Report;
+pub(crate) use manner::{Manner, token_of};
 pub(crate) use trouble::Trouble;
 pub(crate) use upload::Wish;
 
@@ -37,6 +41,16 @@ pub(crate) struct LeaderArgs {
         value_name = "URL"
     )]
     pub(crate) leader_url: Option<Url>,
+    /// A file that holds the token the proof service asks for; without it, the release's Secret.
+    #[arg(long, global = true, env = "ZERO_LEADER_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) leader_token_file: Option<PathBuf>,
+}
+
+impl LeaderArgs {
+    /// The token that the command line names.
+    fn token(&self) -> anyhow::Result<Option<SecretString>> {
+        self.leader_token_file.as_deref().map(manner::token_in).transpose()
+    }
 }
 
 /// A proof service, and the way to it.
@@ -88,10 +102,9 @@ pub(crate) struct Coming {
 
 impl Leader {
     /// At an address; nothing is asked yet.
-    pub(crate) fn at(url: Url, limit: Duration, home: Option<Home>) -> anyhow::Result<Self> {
-        let client = Client::builder().connect_timeout(limit).redirect(Policy::none());
+    pub(crate) fn at(url: Url, manner: &Manner, home: Option<Home>) -> anyhow::Result<Self> {
         let shown = without_credentials(url.clone());
-        Ok(Self { url, shown, client: client.build()?, limit, home })
+        Ok(Self { url, shown, client: manner.client()?, limit: manner.limit, home })
     }
 
     /// Opens the way anew, if it leads through a cluster: what was behind it may be gone.
@@ -144,6 +157,11 @@ impl Leader {
     /// Asks the service's verifier about a proof.
     pub(crate) async fn verify(&self, id: &str) -> Result<Proof, Trouble> {
         self.asked(Method::POST, &["proofs", id, "verify"], AT_WORK).await
+    }
+
+    /// Where a proof's time went.
+    pub(crate) async fn report(&self, id: &str) -> Result<Report, Trouble> {
+        self.asked(Method::GET, &["proofs", id, "report"], self.limit).await
     }
 
     /// A proof's file.
@@ -295,7 +313,8 @@ mod tests {
 
     fn leader(url: &str) -> Leader {
         drop(rustls::crypto::ring::default_provider().install_default());
-        Leader::at(Url::parse(url).unwrap(), Duration::from_secs(1), None).unwrap()
+        let manner = Manner { limit: Duration::from_secs(1), ca: None, token: None };
+        Leader::at(Url::parse(url).unwrap(), &manner, None).unwrap()
     }
 
     #[test]

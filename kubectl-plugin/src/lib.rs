@@ -19,10 +19,12 @@ mod leader;
 mod output;
 mod place;
 mod proof;
+mod report;
 mod save;
 mod scaler;
 mod select;
 mod survey;
+mod timeline;
 
 use amqp_admin::chain;
 use std::ffi::OsString;

@@ -48,7 +48,8 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    fn text(&self, wide: bool) -> Result<String> {
+    /// Aligned columns.
+    pub(crate) fn text(&self, wide: bool) -> Result<String> {
         let columns = if wide { self.heading.len() } else { self.narrow };
         let mut out = TabWriter::new(Vec::new()).padding(3).minwidth(0);
         let heading = self.heading.iter().map(|cell| (*cell).to_owned()).collect();
@@ -62,7 +63,8 @@ impl Table {
         Ok(lines.lines().fold(String::new(), |all, line| all + line.trim_end() + "\n"))
     }
 
-    fn csv(&self) -> String {
+    /// All columns, parted by commas.
+    pub(crate) fn csv(&self) -> String {
         let heading = self.heading.iter().map(|name| name.to_lowercase()).collect();
         let rows = std::iter::once(&heading).chain(&self.rows);
         rows.fold(String::new(), |all, row: &Vec<String>| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amqp_admin::{Credentials, Endpoint, Endpoints};
+use amqp_admin::{Credentials, Endpoint, Endpoints, Tls};
 use anyhow::{Context as _, Result, bail};
 use reqwest::Url;
 
@@ -11,7 +11,7 @@ use crate::broker::{Broker, BrokerArgs};
 use crate::change::now;
 use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, find, record};
 use crate::exit::Usage;
-use crate::leader::{Leader, LeaderArgs};
+use crate::leader::{Leader, LeaderArgs, Manner, token_of};
 use crate::output::Printer;
 use crate::scaler::Scaler;
 
@@ -56,6 +56,8 @@ pub(crate) struct Named {
 pub(crate) struct Home {
     cluster: Cluster,
     release: Release,
+    /// For a proof service that speaks TLS.
+    tls: Tls,
     forward: Option<Forward>,
 }
 
@@ -68,8 +70,9 @@ impl Named {
     /// The proof service: the one named directly, or that of the release in the cluster.
     pub(crate) async fn leader(&self) -> Result<Leader> {
         let limit = self.broker.timeout;
+        let manner = Manner::of(&self.leader, self.broker.ca_file.as_deref(), limit)?;
         if let Some(url) = &self.leader.leader_url {
-            return Leader::at(url.clone(), limit, None);
+            return Leader::at(url.clone(), &manner, None);
         }
         if self.is_without_cluster() {
             let words = "a broker is named directly, and no proof service: say where it is with --leader-url";
@@ -78,16 +81,32 @@ impl Named {
         let cluster = Cluster::log_in(&self.cluster, limit).await?;
         let release = find(&cluster, self.cluster.release.as_deref()).await?;
         let name = release.name.clone();
-        leader_of(cluster, release, limit).await?.with_context(|| {
+        leader_of(cluster, release, manner).await?.with_context(|| {
             format!("the release `{name}` does not say where its proof service is; say it with --leader-url")
         })
     }
 }
 
-async fn leader_of(cluster: Cluster, release: Release, limit: Duration) -> Result<Option<Leader>> {
-    let mut home = Home { cluster, release, forward: None };
+async fn leader_of(
+    cluster: Cluster,
+    release: Release,
+    mut manner: Manner,
+) -> Result<Option<Leader>> {
+    if let Some(secret) = release.leader_token_secret.as_deref().filter(|_| manner.token.is_none())
+    {
+        let [token] = release.secret(&cluster, secret, ["token"]).await?;
+        let token = text(token, (secret, "token"))?;
+        let named = || format!("the Secret `{secret}`");
+        manner.token = Some(token_of(&token).with_context(named)?);
+    }
+    if let Some(secret) = release.leader_ca_secret.as_deref().filter(|_| manner.ca.is_none()) {
+        let [authority] = release.secret(&cluster, secret, ["ca.crt"]).await?;
+        manner.ca = Some(authority);
+    }
+    let tls = Tls { ca: manner.ca.clone(), ..Tls::default() };
+    let mut home = Home { cluster, release, tls, forward: None };
     match home.open().await? {
-        Some(url) => Leader::at(url, limit, Some(home)).map(Some),
+        Some(url) => Leader::at(url, &manner, Some(home)).map(Some),
         None => Ok(None),
     }
 }
@@ -96,7 +115,8 @@ impl Home {
     /// Opens the way, in place of the one there was; `None`: the release does not say where.
     pub(crate) async fn open(&mut self) -> Result<Option<Url>> {
         let Some(url) = &self.release.leader_url else { return Ok(None) };
-        let (url, forward) = way_to(&self.cluster, &self.release, ("leader-url", url)).await?;
+        let way = way_to(&self.cluster, &self.release, ("leader-url", url), &self.tls);
+        let (url, forward) = way.await?;
         self.forward = forward;
         Ok(Some(url))
     }
@@ -110,6 +130,12 @@ impl Home {
     pub(crate) async fn record(&self, why: (&str, &str), done: &str, printer: &mut Printer) {
         leave_event((&self.cluster, &self.release), why, done, printer).await;
     }
+}
+
+/// KEDA's version in the cluster, or why it is not known.
+pub(crate) async fn keda(flags: &ClusterArgs, limit: Duration) -> Result<String, String> {
+    let cluster = Cluster::log_in(flags, limit).await.map_err(|error| format!("{error:#}"))?;
+    cluster.keda().await
 }
 
 /// The scaler of the release in the cluster.
@@ -128,7 +154,8 @@ async fn scaler_of(
     limit: Duration,
 ) -> Result<Option<Scaler>> {
     let Some(url) = &release.scaler_url else { return Ok(None) };
-    let (url, forward) = way_to(cluster, release, ("scaler-url", url)).await?;
+    let nobody = Tls::default();
+    let (url, forward) = way_to(cluster, release, ("scaler-url", url), &nobody).await?;
     Ok(Some(Scaler { url, forward, limit }))
 }
 
@@ -137,11 +164,16 @@ async fn way_to(
     cluster: &Cluster,
     release: &Release,
     (key, url): (&str, &str),
+    tls: &Tls,
 ) -> Result<(Url, Option<Forward>)> {
     let named = || format!("`{key}` of the release `{}`", release.name);
     let url = Url::parse(url).with_context(named)?;
     let at = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
-    let forward = Forward::open(cluster, at, None).await.with_context(named)?;
+    let tls = Some(tls).filter(|_| url.scheme() == "https");
+    let forward = Forward::open(cluster, at, tls).await.with_context(named)?;
+    if forward.is_some() && tls.is_some_and(|tls| tls.ca.is_none()) {
+        bail!("{} speaks TLS, and its certificate authority is not known: give --ca-file", named());
+    }
     let local = forward.as_ref().map(|forward| Url::parse(&format!("http://{}/", forward.local)));
     Ok((local.transpose()?.unwrap_or(url), forward))
 }
@@ -226,8 +258,8 @@ impl Place {
     }
 
     /// The release's proof service, if it says where that is.
-    pub(crate) async fn leader(&self, limit: Duration) -> Result<Option<Leader>> {
-        leader_of(self.cluster.clone(), self.release.clone(), limit).await
+    pub(crate) async fn leader(&self, manner: Manner) -> Result<Option<Leader>> {
+        leader_of(self.cluster.clone(), self.release.clone(), manner).await
     }
 
     /// The ScaledObjects of the release that somebody holds.

@@ -41,7 +41,7 @@ pub(crate) async fn save(leader: &Leader, id: &str, folder: &Path) -> Result<Pat
 }
 
 /// A file for others to read as well, gone unless it is persisted.
-fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
+pub(crate) fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     std::fs::create_dir_all(folder)?;
     let readable = Permissions::from_mode(0o666);
     tempfile::Builder::new().prefix(".zero-").permissions(readable).tempfile_in(folder)

@@ -2,6 +2,7 @@
 
 mod events;
 mod files;
+mod guard;
 mod submit;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::http::{OPENMETRICS, serve_until};
 use crate::proof::State;
 use crate::proofs::{Proofs, Refusal};
 use crate::view::View;
+pub use guard::Guard;
 
 /// How long open requests may take to end once shutdown began.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -38,6 +40,8 @@ pub struct Service {
     pub proofs: Arc<Proofs>,
     /// The longest witness, unpacked.
     pub witness_max: u64,
+    /// Who may ask.
+    pub guard: Guard,
     /// Ends what would go on for ever.
     pub shutdown: CancellationToken,
 }
@@ -52,6 +56,7 @@ pub fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Service>)> {
         ("get", "/v1/proofs/{id}/events", get(events::events)),
         ("get", "/v1/proofs/{id}/proof", get(files::proof)),
         ("get", "/v1/proofs/{id}/log", get(files::log)),
+        ("get", "/v1/proofs/{id}/report", get(report)),
         ("post", "/v1/proofs/{id}/retry", post(retry)),
         ("post", "/v1/proofs/{id}/verify", post(verify)),
         ("get", "/v1/version", get(version)),
@@ -70,7 +75,8 @@ pub async fn serve(listener: TcpListener, service: Service) -> anyhow::Result<()
         app = app.route(path, route);
     }
     let unknown = async || refused(StatusCode::NOT_FOUND, "no such path; see /v1/openapi.json");
-    let app = app.fallback(unknown).with_state(service);
+    let guard = axum::middleware::from_fn_with_state(service.clone(), guard::guard);
+    let app = app.fallback(unknown).layer(guard).with_state(service);
     serve_until(listener, app, shutdown, DRAIN).await
 }
 
@@ -115,6 +121,7 @@ fn answer(status: StatusCode, value: &impl Serialize) -> Response {
 #[derive(Debug, Deserialize)]
 struct Asked {
     state: Option<State>,
+    ended: Option<bool>,
     block: Option<u64>,
     chain: Option<String>,
     before: Option<i64>,
@@ -123,8 +130,8 @@ struct Asked {
 
 async fn list(Shared(service): Shared<Service>, Query(asked): Query<Asked>) -> Answer {
     let limit = asked.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let listed =
-        service.proofs.list(asked.state, (asked.block, asked.chain), (asked.before, limit));
+    let states = (asked.state, asked.ended.unwrap_or(false));
+    let listed = service.proofs.list(states, (asked.block, asked.chain), (asked.before, limit));
     let told = listed.await.map_err(refuse)?;
     let full = told.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = told.last().map(|told| told.proof.number).filter(|_| full);
@@ -154,6 +161,11 @@ async fn retry(Shared(service): Shared<Service>, Path(id): Path<String>) -> Answ
 async fn verify(Shared(service): Shared<Service>, Path(id): Path<String>) -> Answer {
     service.proofs.verify(&id).await.map_err(refuse)?;
     Ok(answer(StatusCode::OK, &told(&service, &id).await?))
+}
+
+async fn report(Shared(service): Shared<Service>, Path(id): Path<String>) -> Answer {
+    let proof = service.proofs.find(&id).await.map_err(refuse)?;
+    Ok(answer(StatusCode::OK, &service.proofs.report(&proof).await.map_err(refuse)?))
 }
 
 async fn version(Shared(service): Shared<Service>) -> Response {

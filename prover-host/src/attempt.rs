@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use amqp_admin::chain;
 use amqp_gateway::{Activity, Config, Gateway};
 use anyhow::{Context as _, Result};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Capture;
 use crate::clock;
+use crate::course::{Course, Following, millis};
 use crate::ending::{Ending, Exit, Signs, ending};
+use crate::follow::{Follower, STEPS};
 use crate::generation::{Generation, Run};
 use crate::ledger::{self, Attempt, Ledger};
 use crate::pace::Pace;
@@ -76,6 +78,17 @@ pub struct Attempting<'a> {
     pub patience: Patience,
     /// When all attempts together are given up.
     pub deadline: Option<Instant>,
+    /// When it began.
+    pub began: Instant,
+}
+
+/// How an attempt ended, and what became of its tasks.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub end: End,
+    /// What became of its tasks.
+    pub course: Course,
 }
 
 /// Why a leader is not waited for any longer.
@@ -97,27 +110,45 @@ impl Attempting<'_> {
         &self,
         told: &watch::Sender<Option<Progress>>,
         stop: &CancellationToken,
-    ) -> Result<End> {
+    ) -> Result<Ran> {
         let folder = self.store.work(&self.proof.id).context("make the leader's folder")?;
-        let gateway = Gateway::start(self.gateway()).await.context("start the gateway")?;
+        let (steps, heard) = mpsc::channel(STEPS);
+        let mut follower = Follower::of(heard, Following::since(self.began));
+        let gateway = Config { steps: Some(steps), ..self.gateway() };
+        let gateway = Gateway::start(gateway).await.context("start the gateway")?;
         let log = self.store.log(&self.proof.id, self.attempt.number);
         let capture = Capture::to(&log).with_context(|| format!("write `{}`", log.display()))?;
         let mut ward = self.start(&folder, &gateway, &capture)?;
-        let remains = self.attend(&mut ward, &gateway, (told, stop)).await;
+        follower.marks().leader_started = Some(self.by_now());
+        let remains = self.attend(&mut ward, &gateway, &mut follower, (told, stop)).await;
         match remains.left {
             Left::Ended(_) => ward.see_off().await,
             Left::GivenUp(_) | Left::Stopped => ward.stop(GRACE).await,
         }
+        follower.marks().leader_ended = Some(self.by_now());
         if timeout(CLOSE, gateway.close()).await.is_err() {
             tracing::warn!(proof = self.proof.id, "the broker did not answer the last words");
         }
-        Ok(match self.judge(&folder, &capture, remains) {
+        follower.listen(remains.activity.untold);
+        follower.keep(self.ledger, self.place()).await;
+        let end = match self.judge(&folder, &capture, remains) {
             // There is no time for another.
             End::Failed(reason) if self.is_overdue() => {
                 End::Failed(Reason { again: false, ..reason })
             }
             end @ (End::Done(_) | End::Failed(_) | End::Stopped) => end,
-        })
+        };
+        Ok(Ran { end, course: follower.course() })
+    }
+
+    /// Milliseconds since it began.
+    fn by_now(&self) -> u64 {
+        millis(clock::now().saturating_duration_since(self.began))
+    }
+
+    /// Where it is in the ledger.
+    fn place(&self) -> (i64, u32) {
+        (self.proof.number, self.attempt.number)
     }
 
     fn gateway(&self) -> Config {
@@ -163,6 +194,7 @@ impl Attempting<'_> {
         &self,
         ward: &mut Ward,
         gateway: &Gateway,
+        follower: &mut Follower,
         (told, stop): (&watch::Sender<Option<Progress>>, &CancellationToken),
     ) -> Remains {
         let mut activity = gateway.activity();
@@ -186,8 +218,10 @@ impl Attempting<'_> {
             let progress = pace.saw(&now.leading, clock::now());
             said.about(self.proof, &progress);
             told.send_replace(Some(progress));
+            follower.listen(now.untold);
             if ticked {
                 self.remember(&now, &mut queues).await;
+                follower.keep(self.ledger, self.place()).await;
             }
             if let Some(why) = self.hopeless(&now, &pace) {
                 break Left::GivenUp(why);
@@ -253,7 +287,7 @@ impl Attempting<'_> {
         let clues = Clues {
             errors: &heard.errors,
             block: heard.failure.as_deref(),
-            task: activity.leading.failure.as_deref(),
+            task: activity.leading.failure.as_ref(),
             trouble: activity.trouble.as_deref(),
             ..Clues::default()
         };

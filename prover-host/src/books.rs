@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use amqp_gateway::Used;
+
 use crate::cgroup::Usage;
 use crate::clock;
 use crate::ending::Cause;
@@ -19,25 +21,12 @@ pub struct Account {
     pub tally: Tally,
     /// Tasks by operation and outcome, and how long they were in hand.
     pub tasks: BTreeMap<(String, Outcome), (u64, Duration)>,
-    /// What tasks have used, by operation.
+    /// What tasks have used, by operation: the sums, and the most memory during the last of them.
     pub used: BTreeMap<String, Used>,
     /// How often a child ended by itself, by cause.
     pub ends: BTreeMap<Cause, u64>,
     /// A child runs now.
     pub running: bool,
-}
-
-/// What the tasks of one operation have used; what could not be read is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Used {
-    /// CPU time of all of them.
-    pub cpu: Option<Duration>,
-    /// Bytes read from devices by all of them.
-    pub read: Option<u64>,
-    /// Bytes written to devices by all of them.
-    pub written: Option<u64>,
-    /// The most memory during the last of them, looked at each second.
-    pub memory_peak: Option<u64>,
 }
 
 /// What one task has used: the difference of two readings, and the peak between them.
@@ -49,20 +38,18 @@ pub fn used(before: Usage, after: Usage, memory_peak: Option<u64>) -> Used {
     Used { cpu, read, written, memory_peak }
 }
 
-impl Used {
-    fn add(&mut self, other: Self) {
-        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
-            (Some(one), Some(other)) => Some(one.saturating_add(other)),
-            (one, other) => one.or(other),
-        };
-        self.cpu = match (self.cpu, other.cpu) {
-            (Some(one), Some(other)) => Some(one.saturating_add(other)),
-            (one, other) => one.or(other),
-        };
-        self.read = sum(self.read, other.read);
-        self.written = sum(self.written, other.written);
-        self.memory_peak = other.memory_peak.or(self.memory_peak);
-    }
+/// What both have used: sums, and the last one's memory.
+fn together(one: Used, other: Used) -> Used {
+    let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    };
+    let cpu = match (one.cpu, other.cpu) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    };
+    let (read, written) = (sum(one.read, other.read), sum(one.written, other.written));
+    Used { cpu, read, written, memory_peak: other.memory_peak.or(one.memory_peak) }
 }
 
 /// The account, shared. Cheap to clone.
@@ -122,7 +109,8 @@ impl Books {
         let (count, took) = account.tasks.entry(key).or_default();
         *count = count.saturating_add(1);
         *took = took.saturating_add(ended.took);
-        account.used.entry(ended.operation.clone()).or_default().add(used);
+        let sum = account.used.entry(ended.operation.clone()).or_default();
+        *sum = together(*sum, used);
     }
 
     fn open(&self) -> MutexGuard<'_, Account> {

@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::cleaning::Cleaned;
 use crate::ending::Exit;
-use crate::logs::{Event, Format};
-use crate::output::pass_on;
+use crate::logs::Format;
+use crate::output::{Line, pass_on};
 use crate::reaper::Reaper;
 
 /// This program, whatever has become of the file it was started from.
@@ -37,15 +37,21 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts it. What it writes goes to our own streams; `heard` is told of each event. Must be
-    /// called from the thread that lives as long as we do: the child ends with it.
+    /// Starts it. What it writes goes to our own streams; `heard` is told of each event, and of
+    /// the other lines of its standard error. Must be called from the thread that lives as long as we do: the child ends with it.
     pub fn start(
         cleaned: &Cleaned,
         format: Format,
-        heard: impl Fn(&Event<'_>) + Clone + Send + 'static,
+        heard: impl Fn(Line<'_>) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (mut child, [stdout, stderr]) = Self::spawn(cleaned, Stdio::null())?;
-        child.listen(pass_on(stdout, tokio::io::stdout(), format, heard.clone()));
+        let events = heard.clone();
+        let events = move |line: Line<'_>| {
+            if matches!(line, Line::Event(_)) {
+                events(line);
+            }
+        };
+        child.listen(pass_on(stdout, tokio::io::stdout(), format, events));
         child.listen(pass_on(stderr, tokio::io::stderr(), format, heard));
         Ok(child)
     }

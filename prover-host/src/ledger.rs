@@ -3,6 +3,7 @@
 
 mod asking;
 mod changing;
+mod courses;
 mod entering;
 mod rows;
 
@@ -16,16 +17,21 @@ use thiserror::Error;
 use crate::progress::Progress;
 use crate::proof::{Proof, ProofFile, State};
 
-pub use asking::{by_id, census, history, last_of_chain, list, outdated, queued, unswept};
+pub use asking::{
+    before_in_chain, by_id, census, history, last_of_chain, list, outdated, queued, unswept,
+};
 pub use changing::{
     begin, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,
 };
+pub use courses::{Past, attempts, keep_course, tasks};
 pub use entering::enter;
 
 /// Grows with each change of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Between a change of ours and another's there is no waiting: there is one process.
 const BUSY: Duration = Duration::from_secs(5);
+/// Between two tries to write on a full disk.
+const FULL: Duration = Duration::from_secs(2);
 
 const TABLES: &str = "
 CREATE TABLE proofs (
@@ -68,6 +74,29 @@ CREATE TABLE attempts (
     queues TEXT NOT NULL DEFAULT '[]',
     swept INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (proof, number)
+) STRICT, WITHOUT ROWID;
+";
+/// What came with version 2.
+const COURSES: &str = "
+ALTER TABLE proofs ADD COLUMN follows INTEGER;
+ALTER TABLE attempts ADD COLUMN course TEXT;
+CREATE TABLE tasks (
+    proof INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    published INTEGER,
+    answered INTEGER,
+    failed INTEGER NOT NULL,
+    worker TEXT,
+    try INTEGER,
+    took INTEGER,
+    cpu INTEGER,
+    memory_peak INTEGER,
+    read INTEGER,
+    written INTEGER,
+    PRIMARY KEY (proof, attempt, number),
+    FOREIGN KEY (proof, attempt) REFERENCES attempts (proof, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -134,6 +163,8 @@ pub struct Unswept {
 pub struct Query<'a> {
     /// In this state.
     pub state: Option<State>,
+    /// Only those that have come to their end.
+    pub ended: bool,
     /// Of this block.
     pub block: Option<u64>,
     /// Of this chain.
@@ -169,15 +200,14 @@ impl Ledger {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 => {
-                connection.execute_batch(&format!(
-                    "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-                ))?;
-            }
-            VERSION => {}
+        let missing = match version {
+            0 => [TABLES, COURSES].concat(),
+            1 => COURSES.to_owned(),
+            VERSION => String::new(),
             newer => return Err(LedgerError::Newer(newer)),
-        }
+        };
+        connection
+            .execute_batch(&format!("BEGIN; {missing} PRAGMA user_version = {VERSION}; COMMIT;"))?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -192,9 +222,65 @@ impl Ledger {
         });
         worked.await.map_err(|_| LedgerError::Gone)?
     }
+
+    /// The same for what must not be lost for want of room on the disk: tried until there is some.
+    pub async fn patiently<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Clone + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        loop {
+            match self.with(work.clone()).await {
+                Err(error) if error.is_full() => {
+                    tracing::error!(
+                        "{error}: make room on the disk of --data-dir; it is tried again in {} s",
+                        FULL.as_secs()
+                    );
+                    tokio::time::sleep(FULL).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl LedgerError {
+    /// There is no room on the disk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let code = match self {
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            Self::Unreadable(_) | Self::Newer(_) | Self::Gone => None,
+        };
+        code == Some(rusqlite::ErrorCode::DiskFull)
+    }
 }
 
 /// `SQLite` has signed numbers; none of ours is so large.
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!("{TABLES} PRAGMA user_version = 1;")).unwrap();
+        old.execute_batch("INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id, kind, priority, state, created)
+             VALUES ('7-ab', 'ab', 1, '[]', 7, 7, 0, 1, 'proof', 0, 'proved', 5);
+             INSERT INTO attempts (proof, number, tag, started) VALUES (1, 1, '7-ab', 6);").unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let ledger = Ledger::open(&path).unwrap();
+            let told = ledger.with(|c| attempts(c, 1)).await.unwrap();
+            assert_eq!((told.len(), told[0].course.clone()), (1, None));
+        }
+        let newer = Connection::open(&path).unwrap();
+        newer.execute_batch("PRAGMA user_version = 3;").unwrap();
+        assert!(matches!(Ledger::open(&path), Err(LedgerError::Newer(3))));
+    }
 }

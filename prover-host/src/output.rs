@@ -7,13 +7,22 @@ use crate::logs::{Event, Format, Piece, Pieces, read};
 /// Bytes asked for at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Passes on what the child writes until it has no more to write, and tells of each event. The child
+/// A line of the child.
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// In tracing's form.
+    Event(&'a Event<'a>),
+    /// Any other, without its end.
+    Other(&'a str),
+}
+
+/// Passes on what the child writes until it has no more to write, and tells of each line. The child
 /// is read also when nobody reads us: it must not stop for that.
 pub async fn pass_on(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     format: Format,
-    mut heard: impl FnMut(&Event<'_>),
+    mut heard: impl FnMut(Line<'_>),
 ) {
     let mut pieces = Pieces::default();
     let mut chunk = vec![0; CHUNK];
@@ -34,14 +43,17 @@ pub async fn pass_on(
     }
 }
 
-fn rewritten(piece: Piece, format: Format, heard: &mut impl FnMut(&Event<'_>)) -> Vec<u8> {
+fn rewritten(piece: Piece, format: Format, heard: &mut impl FnMut(Line<'_>)) -> Vec<u8> {
     if !piece.whole {
         return piece.bytes;
     }
     let Ok(text) = std::str::from_utf8(&piece.bytes) else { return piece.bytes };
     let line = text.trim_end_matches(['\r', '\n']);
-    let Some(event) = read(line) else { return piece.bytes };
-    heard(&event);
+    let Some(event) = read(line) else {
+        heard(Line::Other(line));
+        return piece.bytes;
+    };
+    heard(Line::Event(&event));
     let end = text.get(line.len()..).unwrap_or_default();
     event.written(format).map_or_else(|| text.into(), |line| (line + end).into_bytes())
 }
@@ -53,7 +65,8 @@ mod tests {
     async fn passed(input: &[u8]) -> (Vec<u8>, usize) {
         let mut output = Vec::new();
         let mut events = 0;
-        pass_on(input, &mut output, Format::Text, |_| events += 1).await;
+        let heard = |line: Line<'_>| events += usize::from(matches!(line, Line::Event(_)));
+        pass_on(input, &mut output, Format::Text, heard).await;
         (output, events)
     }
 

@@ -215,9 +215,20 @@ pub struct Proof {
     pub prover: Option<String>,
     /// How far its last ended attempt had come.
     pub progress: Option<Progress>,
+    /// The number of the proof that was the last of its chain when it came.
+    pub follows: Option<i64>,
 }
 
 impl Proof {
+    /// What is left of the time that all attempts may take together, by the wall clock: nothing else
+    /// goes on while the service is down. A clock that has jumped back takes nothing away.
+    #[must_use]
+    pub fn left(&self, now: i64) -> Option<Duration> {
+        let began = self.started.unwrap_or(now);
+        let gone = u64::try_from(now.saturating_sub(began)).unwrap_or(0);
+        self.wish.deadline.map(|limit| limit.saturating_sub(Duration::from_millis(gone)))
+    }
+
     /// What its tasks are tagged with in an attempt: the next attempt's are not taken for an older's.
     #[must_use]
     pub fn tag(&self, attempt: u32) -> String {

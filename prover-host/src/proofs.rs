@@ -14,9 +14,13 @@ use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
 use crate::proof::{Proof, State, Subject, Verdict, Wish};
 use crate::prover::Prover;
+use crate::report::{Report, report};
 use crate::store::Store;
 use crate::sweep::Sweeper;
 use crate::turn::{Turn, turn};
+
+/// Tasks in one report: some ten megabytes.
+const TASKS_TOLD: usize = 40_000;
 
 /// How proofs are run and kept.
 #[derive(Debug, Clone)]
@@ -169,12 +173,10 @@ impl Proofs {
     pub async fn tell(&self, proof: Proof) -> Result<Told, Refusal> {
         let live = self.progress(proof.number).and_then(|live| live.borrow().clone());
         let progress = live.or_else(|| proof.progress.clone());
-        let chain = proof.wish.chain.clone().filter(|_| proof.state == State::Queued);
         let mut waits = None;
-        if let Some(chain) = chain {
-            let number = proof.number;
-            let looking = move |c: &mut _| ledger::last_of_chain(c, &chain, number);
-            let before = self.ledger.with(looking).await?;
+        if proof.state == State::Queued && proof.wish.chain.is_some() {
+            let row = proof.clone();
+            let before = self.ledger.with(move |c| ledger::before_in_chain(c, &row)).await?;
             if let Turn::Wait(why) = turn(&proof, before.as_ref()) {
                 waits = Some(why);
             }
@@ -186,19 +188,36 @@ impl Proofs {
     /// The proofs that are asked for, newest first.
     pub async fn list(
         &self,
-        state: Option<State>,
+        (state, ended): (Option<State>, bool),
         (block, chain): (Option<u64>, Option<String>),
         (before, limit): (Option<i64>, u32),
     ) -> Result<Vec<Told>, Refusal> {
         let listing = move |connection: &mut _| {
             let chain = chain.as_deref();
-            ledger::list(connection, &Query { state, block, chain, before, limit })
+            ledger::list(connection, &Query { state, ended, block, chain, before, limit })
         };
         let mut told = Vec::new();
         for proof in self.ledger.with(listing).await? {
             told.push(self.tell(proof).await?);
         }
         Ok(told)
+    }
+
+    /// Where a proof's time went, as far as it is written down by now. Of many attempts only the
+    /// newest have their tasks in it: the others have their sums.
+    pub async fn report(&self, proof: &Proof) -> Result<Report, Refusal> {
+        let number = proof.number;
+        let read = self.ledger.with(move |c| {
+            let (mut told, mut room) = (Vec::new(), TASKS_TOLD);
+            for past in ledger::attempts(c, number)?.into_iter().rev() {
+                let rows = ledger::tasks(c, (number, past.number), room)?;
+                room = room.saturating_sub(rows.len());
+                told.push((past, rows));
+            }
+            told.reverse();
+            Ok(told)
+        });
+        Ok(report(proof, read.await?))
     }
 
     /// How many proofs are in each state.
@@ -214,26 +233,31 @@ impl Proofs {
 
     /// Calls a proof off. Its leader ends, its tasks and result queues go.
     pub async fn cancel(&self, id: &str) -> Result<Proof, Refusal> {
-        let proof = self.find(id).await?;
-        match proof.state {
-            State::Cancelled => return Ok(proof),
-            State::Proved | State::Verified | State::Failed => {
-                let word = proof.state.word();
-                return Err(Refusal::Conflict(format!(
-                    "`{id}` is {word} already: nothing to call off"
-                )));
+        let mut proof = self.find(id).await?;
+        if matches!(proof.state, State::Proved | State::Verified | State::Failed) {
+            let word = proof.state.word();
+            let words = format!("`{id}` is {word} already: nothing to call off");
+            return Err(Refusal::Conflict(words));
+        }
+        // An attempt that failed at just this moment is about to wait for its next one.
+        while !proof.state.is_final() {
+            if !self.stop(proof.number) {
+                let reason = Some("called off before it began".to_owned());
+                self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
             }
-            State::Queued | State::Running => {}
+            self.settled(proof.number).await;
+            proof = self.find(id).await?;
         }
-        if let Some(live) = self.live().get_mut(&proof.number) {
-            live.called_off = true;
-            live.stop.cancel();
-        } else {
-            let reason = Some("called off before it began".to_owned());
-            self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
-        }
-        self.settled(proof.number).await;
-        self.find(id).await
+        Ok(proof)
+    }
+
+    /// Tells a running attempt that it is called off; whether there is one.
+    fn stop(&self, number: i64) -> bool {
+        let mut live = self.live();
+        let Some(live) = live.get_mut(&number) else { return false };
+        live.called_off = true;
+        live.stop.cancel();
+        true
     }
 
     /// Puts a proof that failed or was called off back into the queue.
@@ -272,7 +296,7 @@ impl Proofs {
             return Ok(None);
         };
         let (number, said) = (proof.number, verdict.clone());
-        self.ledger.with(move |c| ledger::judge(c, number, &said)).await?;
+        self.ledger.patiently(move |c| ledger::judge(c, number, &said)).await?;
         self.change();
         Ok(Some(verdict))
     }
@@ -312,7 +336,7 @@ impl Proofs {
         let now = clock::wall_ms();
         let concluding =
             move |connection: &mut _| ledger::finish(connection, number, attempt, &finished, now);
-        self.ledger.with(concluding).await?;
+        self.ledger.patiently(concluding).await?;
         self.change();
         Ok(())
     }

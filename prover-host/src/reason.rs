@@ -1,5 +1,7 @@
 //! PURE: why an attempt failed, from all that is known, and whether another may do better.
 
+use amqp_gateway::Failed;
+
 use crate::ending::Ending;
 
 /// So much of a leader's own words is told.
@@ -14,8 +16,8 @@ pub struct Clues<'a> {
     pub errors: &'a str,
     /// What it said of a block that failed.
     pub block: Option<&'a str>,
-    /// What the worker said of the task that failed: v0.7's leader hides it.
-    pub task: Option<&'a str>,
+    /// The task that failed, in its worker's words: v0.7's leader hides them.
+    pub task: Option<&'a Failed>,
     /// What went wrong between leader and broker.
     pub trouble: Option<&'a str>,
     /// Why we ended it.
@@ -38,7 +40,7 @@ pub fn reason(clues: &Clues<'_>) -> Reason {
     let hopeless = clues.ending.is_some_and(|ending| ending.cause.is_hopeless());
     let again = !hopeless && clues.task.is_none();
     let mut parts = Vec::new();
-    parts.extend(clues.task.map(|words| format!("a task failed: {}", cut(words))));
+    parts.extend(clues.task.map(of_task));
     parts.extend(clues.ended.map(ToOwned::to_owned));
     if let Some(ending) = clues.ending {
         let own = error_line(clues.errors).or(clues.block);
@@ -47,6 +49,20 @@ pub fn reason(clues: &Clues<'_>) -> Reason {
     }
     parts.extend(clues.trouble.map(|words| format!("the gateway: {}", cut(words))));
     Reason { words: parts.join("; "), again }
+}
+
+/// What was to be done, by whom, why it failed, and what that worker's log says beside.
+fn of_task(failed: &Failed) -> String {
+    let Failed { words, operation, account } = failed;
+    let what = operation.map(|operation| format!(" ({operation})")).unwrap_or_default();
+    let tries = account.attempt.filter(|tries| *tries > 1);
+    let tries = tries.map(|tries| format!(" at try {tries}")).unwrap_or_default();
+    let on = account.worker.as_ref().map(|worker| format!(" on worker `{worker}`"));
+    let on = on.unwrap_or_default();
+    // A log that says the same in more words says it once.
+    let log = account.log.as_ref().map(|log| format!("; its log: {}", cut(log)));
+    let log = log.unwrap_or_default();
+    format!("a task{what} failed{on}{tries}: {}{log}", cut(words))
 }
 
 /// `Error: …`, as `main` writes it; else the last line.
@@ -67,16 +83,20 @@ fn cut(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use amqp_admin::paladin::Operation;
+    use amqp_gateway::Account;
+
     use super::*;
     use crate::ending::{Exit, Signs, ending};
 
     #[test]
     fn the_workers_words_come_before_the_leaders_mask() {
+        let failed = Failed { words: "Unable to get circuits".into(), ..Failed::default() };
         let ended = ending(Exit::Code(1), Signs::default());
         let clues = Clues {
             ending: Some(&ended),
             errors: "noise\nError: not implemented: empty agg proof\n\n",
-            task: Some("Unable to get circuits"),
+            task: Some(&failed),
             ..Clues::default()
         };
         let told = reason(&clues);
@@ -85,6 +105,23 @@ mod tests {
             "a task failed: Unable to get circuits; the leader failed (exit code 1): not implemented: empty agg proof"
         );
         assert!(!told.again);
+    }
+
+    #[test]
+    fn a_worker_behind_a_gateway_is_named_with_its_log() {
+        let account = Account {
+            worker: Some("worker-7".into()),
+            attempt: Some(3),
+            log: Some("ERROR zero: no circuits for 2^22".into()),
+            ..Account::default()
+        };
+        let operation = Some(Operation::SegmentProof);
+        let failed = Failed { words: "Unable to get circuits".into(), operation, account };
+        let told = reason(&Clues { task: Some(&failed), ..Clues::default() });
+        assert_eq!(
+            told.words,
+            "a task (SegmentProof) failed on worker `worker-7` at try 3: Unable to get circuits; its log: ERROR zero: no circuits for 2^22"
+        );
     }
 
     #[test]

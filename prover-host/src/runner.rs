@@ -1,17 +1,20 @@
 //! I/O: begins proofs when it is their turn, sees them to their end, clears away what they leave.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amqp_admin::chain;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Attempting, End};
+use crate::attempt::{Attempting, End, Ran};
 use crate::clock;
+use crate::course::{Course, millis};
+use crate::hex::hex;
 use crate::ledger::{self, Attempt, Finished, LedgerError, Unswept};
 use crate::progress::Progress;
 use crate::proof::{Kind, Proof, State, Verdict};
@@ -84,7 +87,7 @@ impl Proofs {
             }
             if let Err(why) = self.room_for(proof.subject.bytes) {
                 let (number, why) = (proof.number, format!("waits for room: {why}"));
-                self.ledger.with(move |c| ledger::explain(c, number, &why)).await?;
+                self.ledger.patiently(move |c| ledger::explain(c, number, &why)).await?;
                 return Ok(None);
             }
             return Ok(Some((proof, before)));
@@ -95,7 +98,7 @@ impl Proofs {
     async fn begin(&self, proof: &Proof) -> Result<Attempt, LedgerError> {
         let (row, now) = (proof.clone(), clock::wall_ms());
         let prover = self.prover.version.clone();
-        let begun = self.ledger.with(move |connection| {
+        let begun = self.ledger.patiently(move |connection| {
             if let Some(prover) = prover {
                 ledger::name_prover(connection, row.number, &prover)?;
             }
@@ -121,16 +124,25 @@ impl Proofs {
             total_txs = proof.subject.transactions(),
             "begun"
         );
-        let end = self.attempted(proof, attempt, before, (&told, &stop)).await?;
+        let began = clock::now();
+        let (end, mut course) =
+            self.attempted(proof, attempt, (before, began), (&told, &stop)).await?;
         let progress = told.borrow().clone().map(Progress::at_its_end);
         let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
         let verify = finished.file.is_some() && self.prover.verifier.is_some();
         say(proof, attempt, &finished);
         self.conclude(proof.number, Some(number), finished).await?;
+        let by_now = || Some(millis(clock::now().saturating_duration_since(began)));
+        course.marks.concluded = by_now();
         if verify {
             self.judged(proof).await?;
+            course.marks.verified = by_now();
         }
-        self.sweep_all().await?;
+        if self.sweep_of(proof.number, number).await? {
+            course.marks.cleared = by_now();
+        }
+        let place = (proof.number, number);
+        self.ledger.patiently(move |c| ledger::keep_course(c, place, &course, &[])).await?;
         self.store.clear_work(id);
         self.rests(proof.number);
         Ok(())
@@ -141,14 +153,17 @@ impl Proofs {
         &self,
         proof: &Proof,
         attempt: &Attempt,
-        before: Option<&Proof>,
+        (before, began): (Option<&Proof>, Instant),
         (told, stop): (&watch::Sender<Option<Progress>>, &CancellationToken),
-    ) -> Result<End, LedgerError> {
+    ) -> Result<(End, Course), LedgerError> {
         let kind = proof.wish.kind;
         let history = self.ledger.with(move |c| ledger::history(c, kind)).await?;
         let before = match self.before(proof, before) {
             Ok(before) => before,
-            Err(words) => return Ok(End::Failed(Reason { words, again: false })),
+            Err(words) => {
+                let failed = End::Failed(Reason { words, again: false });
+                return Ok((failed, Course::default()));
+            }
         };
         let (prover, store, ledger) = (&self.prover, &self.store, &self.ledger);
         let (patience, deadline) = (self.options.patience, Self::deadline(proof));
@@ -162,11 +177,15 @@ impl Proofs {
             history,
             patience,
             deadline,
+            began,
         };
-        let ran = Box::pin(attempting.run(told, stop)).await;
-        Ok(ran.unwrap_or_else(|error| {
-            End::Failed(Reason { words: format!("{error:#}"), again: true })
-        }))
+        Ok(match Box::pin(attempting.run(told, stop)).await {
+            Ok(Ran { end, course }) => (end, course),
+            Err(error) => {
+                let reason = Reason { words: format!("{error:#}"), again: true };
+                (End::Failed(reason), Course::default())
+            }
+        })
     }
 
     /// The proof that a chain's next one starts from.
@@ -178,15 +197,20 @@ impl Proofs {
         let failed =
             |why: String| format!("cannot read the proof before it, `{}`: {why}", path.display());
         let file = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
+        let (found, kept) = (hex(&Sha256::digest(&file)), before.file.as_ref());
+        if let Some(kept) = kept.filter(|kept| kept.digest != found) {
+            return Err(failed(format!(
+                "it is not as it was made: its SHA-256 is {found}, and the ledger says {}; put the file back that was kept, or call the chain off and submit its witnesses with force",
+                kept.digest
+            )));
+        }
         last_of(&file).map(Some).map_err(failed)
     }
 
     /// When all attempts of a proof together are over.
     fn deadline(proof: &Proof) -> Option<std::time::Instant> {
-        let limit = proof.wish.deadline?;
-        let began = proof.started.unwrap_or_else(clock::wall_ms);
-        let gone = Duration::from_millis((clock::wall_ms() - began).max(0).unsigned_abs());
-        clock::now().checked_add(limit.saturating_sub(gone))
+        let now = clock::wall_ms();
+        clock::now().checked_add(proof.left(now)?)
     }
 
     fn conclusion(&self, proof: &Proof, attempt: &Attempt, end: End) -> Finished {
@@ -205,7 +229,7 @@ impl Proofs {
                     ),
                 }
             }
-            End::Stopped if self.was_called_off(proof.number) => {
+            End::Stopped | End::Failed(_) if self.was_called_off(proof.number) => {
                 ended(State::Cancelled, Some("called off".to_owned()))
             }
             End::Stopped => {
@@ -245,33 +269,47 @@ impl Proofs {
     /// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
     /// again.
     async fn sweep_all(&self) -> Result<(), LedgerError> {
-        let unswept = self.ledger.with(|c| ledger::unswept(c)).await?;
-        for Unswept { proof, id, attempt, good } in unswept {
-            let backup = self.store.removed(&id, attempt.number);
-            let tag = Some(attempt.tag.as_str()).filter(|_| !good);
-            let queues = &attempt.queues;
-            match self.sweeper.sweep(&Leavings { tag, queues, backup: &backup }).await {
-                Ok(tasks) => {
-                    if tasks > 0 {
-                        let file = backup.display();
-                        tracing::info!(
-                            proof = id,
-                            tasks,
-                            "its tasks are out of the queues, in `{file}`"
-                        );
-                    }
-                    let number = attempt.number;
-                    self.ledger.with(move |c| ledger::swept(c, proof, number)).await?;
-                }
-                Err(why) => {
-                    tracing::warn!(
-                        proof = id,
-                        "cannot clear away what it left; tried again: {why}"
-                    );
-                }
-            }
+        for left in self.ledger.with(|c| ledger::unswept(c, None)).await? {
+            self.sweep(left).await?;
         }
         Ok(())
+    }
+
+    /// The same for one attempt that has just ended; whether nothing is left.
+    async fn sweep_of(&self, proof: i64, attempt: u32) -> Result<bool, LedgerError> {
+        let place = Some((proof, attempt));
+        let left = self.ledger.with(move |c| ledger::unswept(c, place)).await?;
+        match left.into_iter().next() {
+            Some(left) => self.sweep(left).await,
+            // Somebody was quicker.
+            None => Ok(true),
+        }
+    }
+
+    async fn sweep(&self, left: Unswept) -> Result<bool, LedgerError> {
+        let Unswept { proof, id, attempt, good } = left;
+        let backup = self.store.removed(&id, attempt.number);
+        let tag = Some(attempt.tag.as_str()).filter(|_| !good);
+        let queues = &attempt.queues;
+        match self.sweeper.sweep(&Leavings { tag, queues, backup: &backup }).await {
+            Ok(tasks) => {
+                if tasks > 0 {
+                    let file = backup.display();
+                    tracing::info!(
+                        proof = id,
+                        tasks,
+                        "its tasks are out of the queues, in `{file}`"
+                    );
+                }
+                let number = attempt.number;
+                self.ledger.patiently(move |c| ledger::swept(c, proof, number)).await?;
+                Ok(true)
+            }
+            Err(why) => {
+                tracing::warn!(proof = id, "cannot clear away what it left; tried again: {why}");
+                Ok(false)
+            }
+        }
     }
 
     /// Lets go of finished proofs that are not to be kept any longer.

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use amqp_gateway::{Activity, Counters};
+use amqp_gateway::{Activity, Counters, Used};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use tokio::sync::watch;
 
-use crate::books::{Account, Books, Used};
+use crate::books::{Account, Books};
 use crate::cgroup::Cgroup;
 use crate::ending::Cause;
 use crate::tally::{Counts, Row};

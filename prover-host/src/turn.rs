@@ -37,13 +37,17 @@ pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
                 Turn::Go
             }
         }
-        // Left out when a chain is looked through.
-        State::Cancelled => Turn::Go,
+        // Nothing else is left of the chain before it.
+        State::Cancelled => Turn::Wait(format!(
+            "its chain begins with {id}, which was called off: `retry` that one, or cancel this one and submit it again as the chain's first"
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::proof::{BlockOf, ProofFile, Subject, Wish};
 
@@ -67,7 +71,22 @@ mod tests {
             verdict: None,
             prover: None,
             progress: None,
+            follows: None,
         }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_takes_no_time_that_did_not_go_by_and_never_more_than_all() {
+        let hour = Duration::from_secs(3600);
+        let mut running = proof(8, State::Running, false);
+        assert_eq!(running.left(i64::MAX), None);
+        running.wish.deadline = Some(hour);
+        assert_eq!(running.left(i64::MAX), Some(hour));
+        running.started = Some(1_000_000);
+        let left = |now| running.left(now).unwrap();
+        assert_eq!(left(1_000_000 + 60_000), hour - Duration::from_secs(60));
+        assert_eq!([left(0), left(i64::MIN)], [hour, hour]);
+        assert_eq!(left(i64::MAX), Duration::ZERO);
     }
 
     #[test]
@@ -84,6 +103,9 @@ mod tests {
             };
             assert!(why.contains("7-ab"), "{why}");
         }
+        let off = turn(&next, Some(&proof(7, State::Cancelled, false)));
+        let Turn::Wait(why) = off else { panic!("the first was called off") };
+        assert!(why.contains("7-ab, which was called off"), "{why}");
         let gap = turn(&next, Some(&proof(6, State::Verified, true)));
         let Turn::Wait(why) = gap else { panic!("block 7 is missing") };
         assert!(why.contains("no block 7 any more"), "{why}");

@@ -2,49 +2,27 @@
 
 use std::time::Duration;
 
-use amqp_gateway::Activity;
+use amqp_gateway::{Activity, Used};
 use tokio::sync::watch;
 
-use crate::books::{Books, Used, used};
-use crate::cgroup::{Cgroup, Usage};
+use crate::books::Books;
+use crate::cgroup::Cgroup;
 use crate::clock;
+use crate::meter::{Diary, Meter};
 use crate::tasks::{Ended, Tasks};
 
 /// Between two looks at the memory of a task.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What has been used since the task in hand began.
-#[derive(Debug, Default)]
-struct Meter {
-    cgroup: Option<Cgroup>,
-    began: Usage,
-    memory_peak: Option<u64>,
-}
-
-impl Meter {
-    fn usage(&self) -> Usage {
-        self.cgroup.as_ref().map(Cgroup::usage).unwrap_or_default()
-    }
-
-    fn begin(&mut self) {
-        self.began = self.usage();
-        self.memory_peak = self.began.memory;
-    }
-
-    fn look(&mut self) {
-        self.memory_peak = self.memory_peak.max(self.usage().memory);
-    }
-
-    fn end(&mut self) -> Used {
-        let now = self.usage();
-        used(self.began, now, self.memory_peak.max(now.memory))
-    }
-}
-
 /// Follows until the gateway is gone.
-pub async fn follow(mut activity: watch::Receiver<Activity>, books: Books, cgroup: Option<Cgroup>) {
+pub async fn follow(
+    mut activity: watch::Receiver<Activity>,
+    books: Books,
+    cgroup: Option<Cgroup>,
+    diary: Diary,
+) {
     let mut tasks = Tasks::default();
-    let mut meter = Meter { cgroup, ..Meter::default() };
+    let mut meter = Meter::of(cgroup);
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut busy = false;
@@ -52,7 +30,7 @@ pub async fn follow(mut activity: watch::Receiver<Activity>, books: Books, cgrou
     loop {
         let now = activity.borrow_and_update().clone();
         for ended in tasks.look(&now, clock::now()) {
-            let used = meter.end();
+            let used = meter.used();
             tell(&ended, used);
             books.task(&ended, used);
             meter.begin();
@@ -69,7 +47,10 @@ pub async fn follow(mut activity: watch::Receiver<Activity>, books: Books, cgrou
         }
         tokio::select! {
             changed = activity.changed() => if changed.is_err() { return },
-            _ = looks.tick(), if busy => meter.look(),
+            _ = looks.tick(), if busy => {
+                meter.look();
+                diary.look();
+            }
         }
     }
 }

@@ -93,12 +93,15 @@ pub struct BrokerArgs {
     /// how far they are.
     #[arg(long, env = "ZERO_SCALER_LEADER_URL", hide_env_values = true, value_name = "URL")]
     pub leader_url: Option<String>,
+    /// A file that holds the token the proof service asks for.
+    #[arg(long, env = "ZERO_SCALER_LEADER_TOKEN_FILE", value_name = "FILE")]
+    pub leader_token_file: Option<PathBuf>,
     /// Several brokers by alias, YAML; instead of the options above.
     #[arg(
         long,
         env = "ZERO_SCALER_CONFIG",
         value_name = "FILE",
-        conflicts_with_all = ["amqp_uri", "management_url", "metrics_url", "leader_url"]
+        conflicts_with_all = ["amqp_uri", "management_url", "metrics_url", "leader_url", "leader_token_file"]
     )]
     pub config: Option<PathBuf>,
 }

@@ -51,6 +51,7 @@ pub struct Config {
 struct File {
     brokers: BTreeMap<String, FileBroker>,
     leader_url: Option<String>,
+    leader_token_file: Option<PathBuf>,
 }
 
 /// One broker in the YAML file; the fields are the options of the command line.
@@ -89,6 +90,7 @@ pub fn read(args: BrokerArgs) -> Result<Config> {
         client_cert_file,
         client_key_file,
         leader_url,
+        leader_token_file,
         config: _,
     } = args;
     let broker = FileBroker {
@@ -102,7 +104,8 @@ pub fn read(args: BrokerArgs) -> Result<Config> {
         client_cert_file,
         client_key_file,
     };
-    Ok(Config { brokers: vec![broker.build(DEFAULT_BROKER)?], leader: leader(leader_url)? })
+    let leader = leader(leader_url, leader_token_file)?;
+    Ok(Config { brokers: vec![broker.build(DEFAULT_BROKER)?], leader })
 }
 
 fn from_yaml(text: &str) -> Result<Config> {
@@ -113,11 +116,12 @@ fn from_yaml(text: &str) -> Result<Config> {
         .into_iter()
         .map(|(alias, broker)| broker.build(&alias).with_context(|| format!("broker `{alias}`")));
     let brokers = brokers.collect::<Result<_>>()?;
-    Ok(Config { brokers, leader: leader(file.leader_url)? })
+    Ok(Config { brokers, leader: leader(file.leader_url, file.leader_token_file)? })
 }
 
-fn leader(url: Option<String>) -> Result<Option<Endpoint>> {
+fn leader(url: Option<String>, token_file: Option<PathBuf>) -> Result<Option<Endpoint>> {
     let endpoint = url.map(|url| Endpoint::service(&url)).transpose();
+    let endpoint = endpoint.map(|found| found.map(|endpoint| endpoint.with_token_file(token_file)));
     endpoint.context("the proof service: --leader-url, ZERO_SCALER_LEADER_URL or `leaderUrl`")
 }
 

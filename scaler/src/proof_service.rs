@@ -16,8 +16,11 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// The largest answer that is read: a proof is told in about a kilobyte.
 const BODY_LIMIT: usize = 4 << 20;
 /// The questions, in the order that [`Listing::of`] wants.
-const QUESTIONS: [&str; 3] =
-    ["/v1/proofs?state=queued&limit=20", "/v1/proofs?state=running", "/v1/proofs?limit=20"];
+const QUESTIONS: [&str; 3] = [
+    "/v1/proofs?state=queued&limit=20",
+    "/v1/proofs?state=running",
+    "/v1/proofs?ended=true&limit=20",
+];
 
 /// The proof service, and who is told.
 pub struct ProofService {
@@ -73,9 +76,9 @@ impl ProofService {
 
     /// What it proves now, or why it does not say.
     pub async fn ask(&self) -> Result<Listing, String> {
-        let [queued, running, newest] = QUESTIONS;
+        let [queued, running, ended] = QUESTIONS;
         let (queued, running) = (self.page(queued).await?, self.page(running).await?);
-        Ok(Listing::of(queued, running, self.page(newest).await?))
+        Ok(Listing::of(queued, running, self.page(ended).await?))
     }
 
     async fn page(&self, question: &str) -> Result<Page, String> {

@@ -91,14 +91,14 @@ pub fn read(body: &[u8]) -> Result<Page, String> {
 }
 
 impl Listing {
-    /// Of three pages, asked for in this order: proofs that wait, that run, and the newest of any
-    /// state. A proof that moved on meanwhile is where the last page that has it says.
+    /// Of three pages, asked for in this order: proofs that wait, that run, and the newest that have
+    /// ended. A proof that moved on meanwhile is where the last page that has it says.
     #[must_use]
-    pub fn of(queued: Page, running: Page, newest: Page) -> Self {
+    pub fn of(queued: Page, running: Page, ended: Page) -> Self {
         let more_queued = queued.before.is_some();
         let mut last = HashMap::new();
         let mut order = Vec::new();
-        for proof in newest.proofs.into_iter().chain(running.proofs).chain(queued.proofs) {
+        for proof in ended.proofs.into_iter().chain(running.proofs).chain(queued.proofs) {
             if !last.contains_key(&proof.id) {
                 order.push(proof.id.clone());
                 last.insert(proof.id.clone(), proof);

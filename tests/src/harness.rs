@@ -80,6 +80,19 @@ impl Vhost {
     }
 }
 
+/// A fresh vhost on a broker of the test's own; made before the broker is disturbed, gone before it is.
+///
+/// # Panics
+///
+/// When the broker does not do as it is told.
+#[must_use]
+pub fn vhost_on(broker: &PrivateBroker) -> Vhost {
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("own-{number}");
+    let made = broker.add_vhost(&name);
+    Vhost { access: broker.access().clone(), name: must(made.map(|()| name), "make a vhost") }
+}
+
 impl Drop for Vhost {
     fn drop(&mut self) {
         if let Err(error) = self.access.management().delete_vhost(&self.name) {
@@ -194,6 +207,12 @@ fn given() -> Option<Access> {
 fn built(directory: &str, name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(std::env::var_os(directory)?).join(name);
     path.is_file().then_some(path)
+}
+
+/// Puts on record, loudly, that a test cannot be run on this machine.
+pub fn spared(test: &str, why: &str) {
+    record(test, Outcome::Unfit);
+    say(&format!("NOT HERE {}: {why}", path(test)));
 }
 
 fn skipped<T>(test: &str) -> Option<T> {

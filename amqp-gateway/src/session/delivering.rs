@@ -6,6 +6,7 @@ use amqp_admin::QueueRole;
 use amqp_admin::paladin::{self, Generation, Scope, head_of_prefix};
 
 use super::held::{End, Held};
+use super::leading::Answer;
 use super::{Consumer, Effect, Session};
 use crate::config::QueuePolicy;
 use crate::frame::Frame;
@@ -27,8 +28,8 @@ pub(super) struct Incoming {
     /// Bytes of the body that have not come.
     rest: u64,
     stage: Stage,
-    /// A result's first bytes have not come.
-    unread: bool,
+    /// A result whose first bytes have not come.
+    answer: Option<Answer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +91,9 @@ impl Session {
         };
         let basic::Deliver { delivery_tag, redelivered, .. } = deliver;
         let (frames, stage) = (vec![frame], Stage::Unknown);
-        let unread = consumer.role == QueueRole::Result;
+        let (rest, answer) = (0, None);
         let incoming =
-            Incoming { consumer, delivery_tag, redelivered, frames, rest: 0, stage, unread };
+            Incoming { consumer, delivery_tag, redelivered, frames, rest, stage, answer };
         self.channel(number).incoming = Some(incoming);
     }
 
@@ -157,7 +158,13 @@ impl Session {
 
     fn show_result(&mut self, channel: u16, incoming: &mut Incoming) {
         self.counters.answered += 1;
-        self.lead.answered(&incoming.consumer.queue);
+        let header = incoming.frames.get(1).and_then(wire::content_header);
+        let answer = self.lead.answered(&incoming.consumer.queue, header.as_ref(), self.now);
+        if incoming.rest == 0 {
+            self.lead.read(&[], answer);
+        } else {
+            incoming.answer = Some(answer);
+        }
         self.show(channel, incoming, None);
     }
 
@@ -165,8 +172,8 @@ impl Session {
         match incoming.stage {
             Stage::Hidden => {}
             Stage::Shown(None) => {
-                if std::mem::take(&mut incoming.unread) {
-                    self.lead.read(frame.payload());
+                if let Some(answer) = incoming.answer.take() {
+                    self.lead.read(frame.payload(), answer);
                 }
                 self.for_child(frame);
             }
@@ -257,6 +264,13 @@ impl Session {
 
     fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
         let number = self.next_number();
+        let mut alone = true;
+        for held in self.held.iter_mut().filter(|held| held.is_in_hand()) {
+            (held.alone, alone) = (false, false);
+        }
+        if let Some(owner) = self.settings.owner.as_ref().filter(|_| alone) {
+            owner.begins();
+        }
         self.held.push(Held {
             number,
             channel,
@@ -267,6 +281,7 @@ impl Session {
             header,
             head: None,
             since: self.now,
+            alone,
             abort_shown: false,
             reason: None,
             withheld: Vec::new(),

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use amqp_admin::paladin::Head;
 
+use crate::account::{Account, Owner};
 use crate::activity::Task;
 use crate::frame::Frame;
-use crate::tags::Tags;
+use crate::tags::{TASK_HEADER, Tags};
 use crate::wire::ContentHeader;
 
 /// A task in the child's hands.
@@ -25,6 +26,8 @@ pub(super) struct Held {
     /// What its first bytes say, once they have come.
     pub(super) head: Option<Head>,
     pub(super) since: Instant,
+    /// No other task was in hand as long as it was.
+    pub(super) alone: bool,
     /// The child was told to give it up.
     pub(super) abort_shown: bool,
     /// The child's words about why it failed.
@@ -94,6 +97,29 @@ impl Held {
             && self.reason.is_none()
             && !matches!(self.end, End::Settling)
             && queues.is_some_and(|known| known.as_str() == queue)
+    }
+
+    /// What is known of this try; `owner` knows more, unless other tasks are in hand too.
+    pub(super) fn account(&self, owner: Option<&dyn Owner>, now: Instant) -> Account {
+        let alone = owner.filter(|_| self.alone);
+        let failed = owner.filter(|_| self.reason.is_some() || !self.is_in_hand());
+        Account {
+            worker: owner.and_then(Owner::name),
+            attempt: Some(self.tags.attempt),
+            took: Some(now.saturating_duration_since(self.since)),
+            used: alone.map(Owner::used).unwrap_or_default(),
+            log: failed.and_then(Owner::last_words),
+        }
+    }
+
+    /// What its result is tagged with.
+    pub(super) fn tags_of_result(
+        &self,
+        owner: Option<&dyn Owner>,
+        now: Instant,
+    ) -> Vec<(&'static str, String)> {
+        let task = self.tags.task.iter().map(|task| (TASK_HEADER, task.clone()));
+        task.chain(self.account(owner, now).tags()).collect()
     }
 
     pub(super) fn told(&self) -> Task {

@@ -175,12 +175,14 @@ impl Session {
         self.counters.published += 1;
         let known = wire::content_header(header).map(|header| crate::tags::read(&header));
         let Some(head) = head_of_prefix(prefix) else { return Vec::new() };
-        self.lead.published(&head);
-        if !self.settings.tags || known.is_some_and(|tags| tags.task.is_some()) {
+        let known = known.and_then(|tags| tags.task);
+        if !self.settings.tags || known.is_some() {
+            self.lead.published(&head, known, self.now);
             return Vec::new();
         }
         let number = self.next_number();
         let task = format!("{}-{number}", self.settings.seed);
+        self.lead.published(&head, Some(task.clone()), self.now);
         let proof = self.settings.proof.clone();
         let mut tags = vec![
             (TASK_HEADER, task),
@@ -206,9 +208,12 @@ impl Session {
         let Some(held) = self.held.iter_mut().find(|held| held.awaits_answer_to(queue)) else {
             return (Verdict::Pass(None), Vec::new());
         };
-        let tags = held.tags.task.iter().filter(|_| tag).map(|task| (TASK_HEADER, task.clone()));
-        let tags = tags.collect();
         held.reason = failure_of_prefix(prefix);
+        let tags = if tag {
+            held.tags_of_result(self.settings.owner.as_deref(), self.now)
+        } else {
+            Vec::new()
+        };
         let again = held.reason.is_some() && held.tags.attempt < attempts && !held.abort_shown;
         let verdict = if again && repair { Verdict::Withhold } else { Verdict::Pass };
         (verdict(Some(held.number)), tags)

@@ -23,6 +23,7 @@ pub(super) fn settings(policy: QueuePolicy) -> Settings {
         attempts: 3,
         proof: None,
         block: None,
+        owner: None,
         tags: true,
         aborts: true,
         repair: true,

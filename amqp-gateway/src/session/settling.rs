@@ -8,8 +8,9 @@ use amqp_admin::paladin::{Generation, failed_result};
 use super::held::{End, Failure, Held};
 use super::own::{Aim, Fate, Job};
 use super::{Effect, Session};
+use crate::account::Owner;
 use crate::rules::DEAD_LETTER;
-use crate::tags::{self, ATTEMPT_HEADER, QUEUE_HEADER, REASON_HEADER, SKIPPED_HEADER, TASK_HEADER};
+use crate::tags::{self, ATTEMPT_HEADER, QUEUE_HEADER, REASON_HEADER, SKIPPED_HEADER};
 use crate::wire::{self, ContentHeader};
 
 /// A worker that drops a task tells the leader why within a few round trips.
@@ -63,10 +64,12 @@ impl Session {
         let skipped = why.is_none() && held.reason.is_none() && is_v06(held);
         let again = held.tags.attempt < attempts;
         let words = reason(held, why);
+        let log = self.settings.owner.as_ref().and_then(|owner| owner.last_words());
+        let whole = with_log(&words, log.as_deref());
         let job = if skipped && held.tags.skipped < SKIPS_MAX {
             retry(held, held.tags.attempt, held.tags.skipped + 1, None)
         } else if again {
-            retry(held, held.tags.attempt + 1, 0, Some(words.clone()))
+            retry(held, held.tags.attempt + 1, 0, Some(whole))
         } else {
             return self.put_aside(task, &words, why.is_none());
         };
@@ -80,8 +83,11 @@ impl Session {
     /// the child has tried it, and its abort may follow.
     fn put_aside(&mut self, task: u64, words: &str, may_abort: bool) {
         let Some(held) = self.held.iter().find(|held| held.number == task) else { return };
-        let job = aside(held, words.to_owned());
-        let tell = if held.sent { None } else { tell(held, words) };
+        let owner = self.settings.owner.as_deref();
+        let log = owner.and_then(Owner::last_words);
+        let job = aside(held, with_log(words, log.as_deref()));
+        let told = held.tags_of_result(owner, self.now);
+        let tell = if held.sent { None } else { tell(held, words, &told) };
         let failure = Failure { proof: held.proof(), is_held_back: false, at: self.now };
         self.failure = may_abort.then_some(failure);
         self.counters.failed += 1;
@@ -194,6 +200,13 @@ fn reason(held: &Held, why: Option<&str>) -> String {
     words.chars().take(REASON_MAX).collect()
 }
 
+/// Words about a failure with what the worker's log says, unless that repeats them.
+fn with_log(words: &str, log: Option<&str>) -> String {
+    let log = log.filter(|log| !log.contains(words) && !words.contains(log));
+    let whole = log.map_or_else(|| words.to_owned(), |log| format!("{words}; its log: {log}"));
+    whole.chars().take(REASON_MAX).collect()
+}
+
 /// Why an earlier attempt failed.
 fn tags_reason(header: &ContentHeader) -> Option<String> {
     amqp_admin::Properties::from(header.properties.clone()).header(REASON_HEADER)
@@ -220,17 +233,16 @@ fn job(held: &Held, aim: Aim, queue: &str, tags: &[(&str, String)]) -> Job {
 }
 
 /// The failed result that the child did not send, so that the leader does not wait for ever.
-fn tell(held: &Held, words: &str) -> Option<Job> {
+fn tell(held: &Held, words: &str, tags: &[(&str, String)]) -> Option<Job> {
     let task = held.head.as_ref()?;
     let body = failed_result(task.serializer, words);
     let properties = BasicProperties::default().with_delivery_mode(2);
     let header = ContentHeader { class_id: 60, body_size: body.len() as u64, properties };
-    let tags: Vec<_> = held.tags.task.iter().map(|task| (TASK_HEADER, task.clone())).collect();
     Some(Job {
         aim: Aim::Tell,
         task: held.number,
         queue: task.result_queue.to_string(),
-        header: tags::with(&header, &tags),
+        header: tags::with(&header, tags),
         body: Some(body),
         tries: 0,
     })

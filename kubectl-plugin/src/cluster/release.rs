@@ -42,6 +42,10 @@ pub(crate) struct Release {
     pub(crate) scaler_url: Option<String>,
     /// The proof service.
     pub(crate) leader_url: Option<String>,
+    /// A Secret with `token`, which the proof service asks for.
+    pub(crate) leader_token_secret: Option<String>,
+    /// A Secret with `ca.crt`, the proof service's certificate authority.
+    pub(crate) leader_ca_secret: Option<String>,
 }
 
 impl Release {
@@ -65,6 +69,8 @@ impl Release {
             ca_secret: take("ca-secret"),
             scaler_url: take("scaler-url"),
             leader_url: take("leader-url"),
+            leader_token_secret: take("leader-token-secret"),
+            leader_ca_secret: take("leader-ca-secret"),
         })
     }
 
@@ -84,6 +90,8 @@ impl Release {
             ca_secret: None,
             scaler_url: None,
             leader_url: None,
+            leader_token_secret: None,
+            leader_ca_secret: None,
         })
     }
 }

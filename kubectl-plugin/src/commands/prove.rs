@@ -116,6 +116,7 @@ pub(crate) async fn run(args: &Args, named: &Named, printer: &mut Printer) -> Re
     let wish = args.wish.wish();
     let mut stop = pin!(interrupted());
     let (mut rows, end) = submit(&leader, &sheets, &wish, &mut stop, printer).await?;
+    leave_event(&leader, &rows, printer).await;
     if let Some(code) = end {
         printer.data(&rows, &table(&rows))?;
         return Ok(code);
@@ -211,6 +212,20 @@ async fn send(leader: &Leader, sheet: &Sheet, wish: &Wish) -> Result<Submitted, 
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// In a cluster, what was added is told to whoever looks at the release's Events.
+async fn leave_event(leader: &Leader, rows: &[Row], printer: &mut Printer) {
+    let Some(home) = &leader.home else { return };
+    let new = rows.iter().filter(|row| row.new).map(|row| &row.proof);
+    let told: Vec<String> =
+        new.map(|proof| format!("{} of block {}", proof.id, proof.range())).collect();
+    if told.is_empty() {
+        return;
+    }
+    let (some, more) = (told.get(..FEW).unwrap_or(&told), told.len().saturating_sub(FEW));
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    home.record(("prove", ""), &format!("submitted {}{more}", some.join(", ")), printer).await;
 }
 
 /// The commands that find these proofs again.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::broker::Broker;
 use crate::exit::{self, Code};
 use crate::facts::Facts;
-use crate::leader::{Leader, LeaderArgs};
+use crate::leader::{Leader, LeaderArgs, Manner};
 use crate::output::{Format, Printer, Table, count};
 use crate::scaler::Scaler;
 use health::{Warning, warnings};
@@ -109,9 +109,13 @@ pub(crate) async fn run(
         (None, Some(place)) => place.scaler(broker.timeout).await,
         (None, None) => Ok(None),
     };
+    let manner = Manner {
+        ca: broker.endpoints.management.tls.ca.clone(),
+        ..Manner::of(named, None, broker.timeout)?
+    };
     let leader = match (&named.leader_url, &broker.place) {
-        (Some(url), _) => Leader::at(url.clone(), broker.timeout, None).map(Some),
-        (None, Some(place)) => place.leader(broker.timeout).await,
+        (Some(url), _) => Leader::at(url.clone(), &manner, None).map(Some),
+        (None, Some(place)) => place.leader(manner).await,
         (None, None) => Ok(None),
     };
     loop {

@@ -7,17 +7,21 @@ use serde::Serialize;
 
 use crate::exit::{self, Code};
 use crate::output::{Printer, Table};
-use crate::place::{Named, Place, reach, reach_scaler};
+use crate::place::{self, Named, Place, reach, reach_scaler};
 use crate::scaler::Scaler;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
-What cannot be asked says why. Exits with 3 if something that is named could not be asked.
+What cannot be asked says why. Exits with 3 if something that is named could not be asked; KEDA's
+version is told in a cluster, to who may read the Deployment of its operator.
 
 Examples:
   zero version
   zero version --leader-url http://zero-leader:8080 --scaler-url http://zero-scaler:8080
   zero version -o json";
+
+/// The part that is asked for in a cluster alone.
+const KEDA: &str = "KEDA";
 
 /// What can be typed after `version`.
 #[derive(Debug, clap::Args)]
@@ -38,17 +42,18 @@ struct Row {
 
 /// Asks all of them at once.
 pub(crate) async fn run(args: &Args, named: &Named, printer: &mut Printer) -> Result<Code> {
-    let (service, scaler, broker) =
-        tokio::join!(service(named), scaler(args, named), broker(named, printer));
+    let (service, scaler, keda, broker) =
+        tokio::join!(service(named), scaler(args, named), keda(named), broker(named, printer));
     let client = Row::of("client", Ok(env!("CARGO_PKG_VERSION").to_owned()));
-    let rows = [vec![client], service, vec![scaler, broker]].concat();
+    let rows = [vec![client], service, vec![scaler], keda, vec![broker]].concat();
     let mut table = Table::new(["PART", "VERSION"], []);
     for Row { part, version, why } in &rows {
         let why = why.as_ref().map(|why| format!("not known: {why}"));
         table.row([(*part).to_owned(), version.clone().or(why).unwrap_or_default()]);
     }
     printer.data(&rows, &table)?;
-    let all = rows.iter().all(|row| row.version.is_some());
+    // KEDA is nobody's to name: who may not see it misses nothing that was asked for.
+    let all = rows.iter().all(|row| row.version.is_some() || row.part == KEDA);
     Ok(if all { exit::DONE } else { exit::PARTIAL })
 }
 
@@ -82,6 +87,14 @@ async fn scaler(args: &Args, named: &Named) -> Row {
         scaler.version().await
     };
     Row::of("scaler", asked.await.map_err(|error| format!("{error:#}")))
+}
+
+/// What scales the workers in a cluster; without one there is none.
+async fn keda(named: &Named) -> Vec<Row> {
+    if named.is_without_cluster() {
+        return Vec::new();
+    }
+    vec![Row::of(KEDA, place::keda(&named.cluster, named.broker.timeout).await)]
 }
 
 async fn broker(named: &Named, printer: &mut Printer) -> Row {

@@ -25,6 +25,14 @@ pub(crate) enum Trouble {
         /// In words.
         why: String,
     },
+    /// It wants a token, and not the one we have sent.
+    #[error(
+        "the proof service at {url} does not know us: give its token with --leader-token-file, or let the release's `leader-token-secret` name the Secret that holds it"
+    )]
+    Unknown {
+        /// Where it is.
+        url: String,
+    },
     /// There is no such thing there.
     #[error("{0}")]
     Missing(String),
@@ -87,6 +95,7 @@ impl Trouble {
                 Self::Witness(told.placed())
             }
             StatusCode::INSUFFICIENT_STORAGE => Self::NoRoom(told.error),
+            StatusCode::UNAUTHORIZED => Self::Unknown { url },
             status if status.is_server_error() => Self::Ill { url, why: told.error },
             _ => Self::Wrong(told.error),
         }
@@ -160,6 +169,9 @@ mod tests {
         insta::assert_snapshot!(told(400, r#"{"error": "no such chain"}"#), @"the proof service does not understand what is asked for: no such chain");
         let other = told(404, r#"{"error": "Object Not Found"}"#).unless_missing("http://broker/");
         insta::assert_snapshot!(other, @"what answers at http://broker/ is no proof service of this version: Object Not Found; look at --leader-url");
+        let unknown = told(401, r#"{"error": "this proof service wants a token"}"#);
+        assert!(!unknown.is_lost());
+        insta::assert_snapshot!(unknown, @"the proof service at http://leader/ does not know us: give its token with --leader-token-file, or let the release's `leader-token-secret` name the Secret that holds it");
         let lost = told(502, "<html>bad gateway");
         assert!(lost.is_lost());
         insta::assert_snapshot!(lost, @"the proof service at http://leader/ cannot answer now: 502 Bad Gateway <html>bad gateway; look at its log");

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Act, Cli, RunArgs};
-use crate::api::{self, Service};
+use crate::api::{self, Guard, Service};
 use crate::attempt::Patience;
 use crate::child::become_child;
 use crate::generation::Generation;
@@ -42,8 +42,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
     let shutdown = CancellationToken::new();
     let wards = Wards::default();
     let working = async {
+        let guard = Guard::new(cli.service.token_file.clone())?;
         let proofs = proofs(&cli, wards.clone()).await?;
-        serve(&cli, proofs, &shutdown).await
+        serve(&cli, guard, proofs, &shutdown).await
     };
     let asked = async {
         signals.end().await;
@@ -105,13 +106,19 @@ fn options(cli: &Cli) -> Options {
     }
 }
 
-async fn serve(cli: &Cli, proofs: Arc<Proofs>, shutdown: &CancellationToken) -> Result<()> {
+async fn serve(
+    cli: &Cli,
+    guard: Guard,
+    proofs: Arc<Proofs>,
+    shutdown: &CancellationToken,
+) -> Result<()> {
     let address = cli.service.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen on {address} for HTTP"))?;
     tracing::info!("the proof service is on http://{}", listener.local_addr()?);
     let witness_max = cli.service.witness_max_mib << 20;
-    let service = Service { proofs: Arc::clone(&proofs), witness_max, shutdown: shutdown.clone() };
+    let (proofs_of, shutdown_of) = (Arc::clone(&proofs), shutdown.clone());
+    let service = Service { proofs: proofs_of, witness_max, guard, shutdown: shutdown_of };
     let running = async {
         let ended = proofs.run(shutdown.clone()).await;
         shutdown.cancel();

@@ -90,9 +90,14 @@ pub struct ServiceArgs {
     /// The folder of ledger, witnesses, proofs and logs; one service works on it at a time.
     #[arg(long, env = "ZERO_LEADER_DATA_DIR", value_name = "DIR", required = true)]
     pub data_dir: Option<PathBuf>,
-    /// Where the service is found. It asks nobody for a password: keep it inside the cluster.
+    /// Where the service is found. Without --token-file it asks nobody who they are: keep it inside
+    /// the cluster.
     #[arg(long, env = "ZERO_LEADER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// A file that holds a token: only who sends it may ask. It is read each time. Probes and metrics
+    /// are everybody's.
+    #[arg(long, env = "ZERO_LEADER_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// The longest witness, unpacked, in MiB.
     #[arg(long, env = "ZERO_LEADER_WITNESS_MAX_MIB", value_name = "MIB", default_value_t = 1024)]
     pub witness_max_mib: u64,

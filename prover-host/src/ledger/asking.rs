@@ -26,6 +26,21 @@ pub fn last_of_chain(
     Ok(connection.query_row(&sql, params![chain, before], proof_of).optional()?)
 }
 
+/// The proof that a chain's next one waits for: the last one before it that was not called off. If
+/// all of them were, the one that it was entered behind: it must not begin the chain by itself.
+pub fn before_in_chain(
+    connection: &Connection,
+    proof: &Proof,
+) -> Result<Option<Proof>, LedgerError> {
+    let Some(chain) = &proof.wish.chain else { return Ok(None) };
+    let last = last_of_chain(connection, chain, proof.number)?;
+    if last.is_some() {
+        return Ok(last);
+    }
+    let sql = format!("SELECT {COLUMNS} FROM proofs WHERE number = ?1");
+    Ok(connection.query_row(&sql, [proof.follows], proof_of).optional()?)
+}
+
 /// One proof.
 pub fn by_id(connection: &Connection, id: &str) -> Result<Option<Proof>, LedgerError> {
     let sql = format!("SELECT {COLUMNS} FROM proofs WHERE id = ?1");
@@ -37,6 +52,9 @@ pub fn list(connection: &Connection, query: &Query<'_>) -> Result<Vec<Proof>, Le
     let mut terms = vec!["number < ?1"];
     if query.state.is_some() {
         terms.push("state = ?2");
+    }
+    if query.ended {
+        terms.push("ended IS NOT NULL");
     }
     if query.block.is_some() {
         terms.push("first_block <= ?3 AND last_block >= ?3");
@@ -91,22 +109,22 @@ pub fn queued(
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map([now, pause], proof_of)?.collect::<Result<Vec<_>, _>>()?;
     let with_before = |proof: Proof| {
-        let before = match &proof.wish.chain {
-            Some(chain) => last_of_chain(connection, chain, proof.number)?,
-            None => None,
-        };
+        let before = before_in_chain(connection, &proof)?;
         Ok((proof, before))
     };
     found.into_iter().map(with_before).collect()
 }
 
-/// Attempts that have ended and may have left something in the broker.
-pub fn unswept(connection: &Connection) -> Result<Vec<Unswept>, LedgerError> {
+/// Attempts that have ended and may have left something in the broker; all of them, or this one.
+pub fn unswept(
+    connection: &Connection,
+    which: Option<(i64, u32)>,
+) -> Result<Vec<Unswept>, LedgerError> {
     let mut statement = connection.prepare_cached(
         "SELECT a.proof, p.id, a.number, a.tag, a.queues, a.outcome IN ('proved', 'verified') AS good FROM attempts a JOIN proofs p ON p.number = a.proof
-         WHERE a.swept = 0 AND a.ended IS NOT NULL",
+         WHERE a.swept = 0 AND a.ended IS NOT NULL AND (?1 IS NULL OR (a.proof = ?1 AND a.number = ?2))",
     )?;
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map(params![which.map(|it| it.0), which.map(|it| it.1)], |row| {
         let (proof, id, good) = (row.get("proof")?, row.get("id")?, row.get("good")?);
         Ok(Unswept { proof, id, attempt: rows::attempt_of(row)?, good })
     })?;

@@ -12,7 +12,7 @@ pub fn begin(connection: &mut Connection, proof: &Proof, now: i64) -> Result<Att
     let number = proof.attempts + 1;
     let tag = proof.tag(number);
     change.execute(
-        "UPDATE proofs SET state = 'running', attempts = ?2, started = coalesce(started, ?3), reason = NULL, not_before = NULL
+        "UPDATE proofs SET state = 'running', attempts = ?2, started = coalesce(started, ?3), reason = NULL, not_before = NULL, progress = NULL
          WHERE number = ?1",
         params![proof.number, number, now],
     )?;
@@ -67,10 +67,11 @@ pub fn finish(
     Ok(())
 }
 
-/// Puts a finished proof back into the queue. Its attempts go on being counted.
+/// Puts a finished proof back into the queue. Its attempts go on being counted; nothing of the last
+/// one's progress is left.
 pub fn requeue(connection: &Connection, proof: i64) -> Result<(), LedgerError> {
     connection.execute(
-        "UPDATE proofs SET state = 'queued', reason = NULL, ended = NULL, not_before = NULL, file = NULL, verdict = NULL
+        "UPDATE proofs SET state = 'queued', reason = NULL, ended = NULL, not_before = NULL, file = NULL, verdict = NULL, progress = NULL
          WHERE number = ?1",
         [proof],
     )?;

@@ -31,7 +31,11 @@ pub fn enter(
         return Ok(Entered::Refused(fault));
     }
     let id = free_name(&change, subject, copies.unsigned_abs())?;
-    insert(&change, (&id, now), subject, wish)?;
+    let last = match &wish.chain {
+        Some(chain) => last_of_chain(&change, chain, i64::MAX)?,
+        None => None,
+    };
+    insert(&change, (&id, now, last.map(|last| last.number)), subject, wish)?;
     let entered = by_id(&change, &id)?;
     change.commit()?;
     let entered = entered.ok_or_else(|| LedgerError::Unreadable(format!("`{id}` is not there")))?;
@@ -83,14 +87,14 @@ fn breaks(
 
 fn insert(
     connection: &Connection,
-    (id, now): (&str, i64),
+    (id, now, follows): (&str, i64, Option<i64>),
     subject: &Subject,
     wish: &Wish,
 ) -> Result<(), LedgerError> {
     connection.execute(
         "INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id,
-            kind, chain, priority, deadline_ms, state, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13)",
+            kind, chain, priority, deadline_ms, state, created, follows)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13, ?14)",
         params![
             id,
             subject.digest,
@@ -105,6 +109,7 @@ fn insert(
             wish.priority,
             wish.deadline.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
             now,
+            follows,
         ],
     )?;
     Ok(())
@@ -112,10 +117,10 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ledger, list};
+    use super::super::{Finished, Ledger, finish, list, queued};
     use super::*;
     use crate::ledger::Query;
-    use crate::proof::BlockOf;
+    use crate::proof::{BlockOf, State};
 
     fn subject(digest: &str) -> Subject {
         let block = BlockOf { number: 7, transactions: 1, gas_used: 21_000, hash: None };
@@ -125,6 +130,28 @@ mod tests {
     fn wish() -> Wish {
         let (chain, deadline) = (None, None);
         Wish { kind: Kind::Proof, chain, priority: 0, deadline, force: false }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumped_back_holds_up_nothing_that_is_to_be_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+        let due = ledger.with(|connection| {
+            let (now, pause) = (1_000_000, 600_000);
+            enter(connection, &subject("abcdef01"), &wish(), now)?;
+            let again = Finished {
+                state: State::Queued,
+                reason: None,
+                file: None,
+                not_before: Some(now + pause),
+                progress: None,
+            };
+            finish(connection, 1, None, &again, now)?;
+            let due = |now| Ok::<_, LedgerError>(queued(connection, (now, pause))?.len());
+            // On time, a moment too soon, and before a jump of more than the longest pause.
+            Ok([due(now + pause)?, due(now + pause - 1)?, due(now - 1)?])
+        });
+        assert_eq!(due.await.unwrap(), [1, 0, 1]);
     }
 
     #[tokio::test]

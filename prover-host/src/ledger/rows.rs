@@ -12,7 +12,7 @@ use crate::proof::{Kind, Proof, State, Subject, Wish};
 
 /// What [`proof_of`] reads.
 pub(super) const COLUMNS: &str = "number, id, digest, bytes, blocks, chain_id, kind, chain, priority, \
-    deadline_ms, state, reason, attempts, created, started, ended, not_before, file, verdict, prover, progress";
+    deadline_ms, state, reason, attempts, created, started, ended, not_before, file, verdict, prover, progress, follows";
 
 pub(super) fn proof_of(row: &Row<'_>) -> Result<Proof, Error> {
     let subject = Subject {
@@ -45,6 +45,7 @@ pub(super) fn proof_of(row: &Row<'_>) -> Result<Proof, Error> {
         verdict: json(row, "verdict")?,
         prover: row.get("prover")?,
         progress: json(row, "progress")?,
+        follows: row.get("follows")?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use amqp_admin::chain;
-use amqp_gateway::{Config, Gateway};
+use amqp_gateway::{Config, Gateway, Owner};
 use anyhow::{Context as _, Result, anyhow};
 use prometheus_client::registry::Registry;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -23,6 +23,7 @@ use crate::circuits::Circuits;
 use crate::cleaning::{Cleaned, clean};
 use crate::configuration::Configuration;
 use crate::logs::Format;
+use crate::meter::Diary;
 use crate::reaper::Reaper;
 use crate::restarts::Policy;
 use crate::serializer::{VARIABLE, serializer};
@@ -87,7 +88,10 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let secrets = cli.broker.secrets(&broker);
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
     let reads = serializer(&cli.command, std::env::var_os(VARIABLE).as_deref());
-    let config = Config { serializer: reads, ..cli.broker.gateway(broker, vhost)? };
+    let cgroup = cli.telling.cgroup.clone().map(Cgroup::at).or_else(Cgroup::own);
+    let diary = Diary::new(host_name(), cgroup.clone());
+    let owner: Option<Arc<dyn Owner>> = Some(Arc::new(diary.clone()));
+    let config = Config { serializer: reads, owner, ..cli.broker.gateway(broker, vhost)? };
     let gateway = Gateway::start(config).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());
@@ -98,11 +102,12 @@ async fn work(cli: Cli) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let books = Books::new(cli.telling.metrics_blocks);
-    let cgroup = cli.telling.cgroup.clone().map(Cgroup::at).or_else(Cgroup::own);
     let shutdown = CancellationToken::new();
-    let mut parts = parts(&cli.telling, &gateway, &books, cgroup.clone(), &shutdown).await?;
+    let mut parts =
+        parts(&cli.telling, &gateway, (&books, &diary), cgroup.clone(), &shutdown).await?;
     let options = options(&cli);
-    let supervisor = Supervisor { options, cleaned, gateway, reaper, signals, books, cgroup };
+    let supervisor =
+        Supervisor { options, cleaned, gateway, reaper, signals, books, diary, cgroup };
     let outcome = tokio::select! {
         outcome = supervisor.run() => outcome,
         error = first_failure(&mut parts) => Err(error),
@@ -110,6 +115,12 @@ async fn work(cli: Cli) -> Result<Outcome> {
     shutdown.cancel();
     while parts.join_next().await.is_some() {}
     outcome
+}
+
+/// The name of this machine; in a cluster it is the pod's.
+fn host_name() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    (!name.is_empty()).then_some(name)
 }
 
 /// Whether the circuits are there; false: asked to end before they were.
@@ -148,7 +159,7 @@ fn options(cli: &Cli) -> Options {
 async fn parts(
     telling: &TellingArgs,
     gateway: &Gateway,
-    books: &Books,
+    (books, diary): (&Books, &Diary),
     cgroup: Option<Cgroup>,
     shutdown: &CancellationToken,
 ) -> Result<JoinSet<Result<()>>> {
@@ -165,7 +176,7 @@ async fn parts(
         let shared = http::Shared { registry: Arc::new(registry), activity, books };
         parts.spawn(http::serve(listener, shared, shutdown.clone()));
     }
-    let following = watching::follow(gateway.activity(), books.clone(), cgroup);
+    let following = watching::follow(gateway.activity(), books.clone(), cgroup, diary.clone());
     let stopped = shutdown.clone().cancelled_owned();
     parts.spawn(async move {
         tokio::select! {

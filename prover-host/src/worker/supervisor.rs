@@ -15,6 +15,8 @@ use crate::cleaning::Cleaned;
 use crate::clock;
 use crate::ending::{Cause, Ending, Exit, Signs, ending};
 use crate::logs::Format;
+use crate::meter::Diary;
+use crate::output::Line;
 use crate::reaper::Reaper;
 use crate::restarts::{Next, Policy, Restarts};
 use crate::signals::{Heard, Signals};
@@ -49,6 +51,7 @@ pub(super) struct Supervisor {
     pub(super) reaper: Reaper,
     pub(super) signals: Signals,
     pub(super) books: Books,
+    pub(super) diary: Diary,
     pub(super) cgroup: Option<Cgroup>,
 }
 
@@ -108,9 +111,15 @@ impl Supervisor {
 
     fn start(&self) -> Result<Running> {
         let oom_kills = self.oom_kills();
-        let books = self.books.clone();
-        let child =
-            Child::start(&self.cleaned, self.options.format, move |event| books.heard(event));
+        let (books, diary) = (self.books.clone(), self.diary.clone());
+        let heard = move |line: Line<'_>| match line {
+            Line::Event(event) => {
+                books.heard(event);
+                diary.heard(event);
+            }
+            Line::Other(line) => diary.wrote(line),
+        };
+        let child = Child::start(&self.cleaned, self.options.format, heard);
         let child = child.context("start the worker")?;
         self.books.started();
         let pid = child.pid().as_raw_nonzero().get();

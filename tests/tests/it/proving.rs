@@ -5,6 +5,8 @@ mod ending;
 mod help;
 mod limits;
 mod progress;
+mod report;
 pub(crate) mod service;
 mod submitting;
+mod troubles;
 mod twelve;

@@ -29,7 +29,7 @@ pub(super) const REACH: &[(&str, &str)] = &[
 
 /// A namespace with the broker of a desk in it, and a user.
 pub(super) struct Site {
-    plane: &'static ControlPlane,
+    pub(super) plane: &'static ControlPlane,
     pub(super) namespace: String,
     user: PathBuf,
 }

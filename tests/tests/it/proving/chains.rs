@@ -86,6 +86,30 @@ async fn what_does_not_follow_its_chain_is_refused_with_both_numbers() {
 }
 
 #[tokio::test]
+async fn a_chain_whose_first_block_is_called_off_waits_for_it_and_nothing_of_an_old_try_is_told() {
+    let Some(vhost) = harness::vhost("first_called_off") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
+    let service = setting.start(&[]).await;
+    let ids = entered(&service, &V07, 3..=4).await;
+    service.runs(&ids[0]).await;
+    let first = format!("/v1/proofs/{}", ids[0]);
+    let called_off = service.ask("DELETE", &first, Vec::new()).await.json(200);
+    assert!(called_off["progress"]["published"].as_u64() > Some(0), "{called_off:#}");
+    let second = service.proof(&ids[1]).await;
+    let waits = second["waits"].as_str().unwrap_or_else(|| panic!("{second:#}"));
+    assert!(waits.contains(&format!("{}, which was called off", ids[0])), "{waits}");
+    assert_eq!((&second["state"], &second["attempts"]), (&"queued".into(), &0.into()));
+    // One that comes after that begins the chain anew.
+    let other = service.ask("DELETE", &format!("/v1/proofs/{}", ids[1]), Vec::new()).await;
+    other.json(200);
+    let anew = service.submit(&V07, 7, "?chain=tip").await;
+    service.runs(anew["id"].as_str().unwrap()).await;
+    let again = service.post(&format!("{first}/retry"), Vec::new()).await.json(200);
+    assert_eq!(again["progress"], Value::Null, "{again:#}");
+}
+
+#[tokio::test]
 async fn a_block_that_fails_stops_its_chain_until_it_is_tried_again() {
     let Some(vhost) = harness::vhost("stops_its_chain") else { return };
     let home = tempfile::tempdir().unwrap();
@@ -96,7 +120,7 @@ async fn a_block_that_fails_stops_its_chain_until_it_is_tried_again() {
     let failed = service.becomes(&ids[1], &["failed", "verified"]).await;
     // The leader of v0.7 hides the worker's words.
     let reason = failed["reason"].as_str().unwrap();
-    assert!(reason.contains("a task failed: "), "{reason}");
+    assert!(reason.starts_with("a task (") && reason.contains("failed on worker"), "{reason}");
     assert_eq!(failed["attempts"], 1, "{failed:#}");
     let stopped = service.proof(&ids[2]).await;
     assert!(stopped["waits"].as_str().unwrap().contains("chain stopped"), "{stopped:#}");

@@ -86,6 +86,36 @@ async fn only_as_many_proofs_are_kept_as_asked_for() {
 }
 
 #[tokio::test]
+async fn with_a_token_file_only_who_sends_the_token_may_ask() {
+    let Some(vhost) = harness::vhost("token") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
+    let token = home.path().join("token");
+    std::fs::write(&token, "one-word\n").unwrap();
+    let path = token.to_str().unwrap();
+    let service = setting.start(&["--token-file", path]).await;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(service.get(path).await.code, 200, "{path}");
+    }
+    for path in ["/v1/proofs", "/v1/openapi.json", "/elsewhere"] {
+        let refused = service.get(path).await.json(401);
+        assert!(refused["error"].as_str().unwrap().contains("wants a token"), "{refused}");
+    }
+    let url = format!("http://{}", service.address());
+    let zero = tests::zero::Zero::at(home.path()).env("ZERO_LEADER_URL", &url);
+    let stranger = zero.run(&["proofs"]).unwrap();
+    assert_eq!(stranger.code, Some(1), "{stranger:?}");
+    assert!(stranger.stderr.contains("--leader-token-file"), "{stranger:?}");
+    let known = zero.run(&["proofs", "--leader-token-file", path, "-o", "json"]).unwrap();
+    assert_eq!((known.code, known.stdout.trim()), (Some(0), "[]"), "{known:?}");
+    std::fs::write(&token, "two words").unwrap();
+    let told = setting.command(&["--token-file", path]).output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.status.code() == Some(1) && said.contains("has to hold one word"), "{said}");
+    assert!(!service.log().contains("one-word"));
+}
+
+#[tokio::test]
 async fn metrics_tell_the_proofs_by_state() {
     let Some(vhost) = harness::vhost("counted") else { return };
     let home = tempfile::tempdir().unwrap();

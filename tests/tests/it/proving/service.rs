@@ -157,6 +157,50 @@ impl Service {
         looked.await.unwrap()
     }
 
+    /// Until nothing more happens to a proof by itself.
+    pub(crate) async fn settles(&self, id: &str) -> Value {
+        let what = format!("{id} to settle");
+        let looked = poll::until(&what, LIMIT, async || {
+            let told = self.proof(id).await;
+            if told["settled"] == true { Ok(told) } else { Err(format!("{told:#}")) }
+        });
+        looked.await.unwrap()
+    }
+
+    /// Until this attempt of a proof has begun.
+    pub(crate) async fn begins_attempt(&self, id: &str, number: u32) {
+        let what = format!("attempt {number} of {id}");
+        let looked = poll::until(&what, LIMIT, async || {
+            let told = self.proof(id).await;
+            let begun = told["attempts"] == number && told["state"] == "running";
+            if begun { Ok(()) } else { Err(format!("{told:#}\n{}", self.log())) }
+        });
+        looked.await.unwrap();
+    }
+
+    /// Until a proof's report is so.
+    pub(crate) async fn reports(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let looked = poll::until("the report to be so", LIMIT, async || {
+            let told = self.get(&format!("/v1/proofs/{id}/report")).await.json(200);
+            if is_so(&told) { Ok(told) } else { Err(format!("{told:#}")) }
+        });
+        looked.await.unwrap()
+    }
+
+    /// Until its log holds these words.
+    pub(crate) async fn says(&self, words: &str) {
+        let looked = poll::until(words, LIMIT, async || {
+            let log = self.log();
+            if log.contains(words) { Ok(()) } else { Err(log) }
+        });
+        looked.await.unwrap();
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> &str {
         &self.address

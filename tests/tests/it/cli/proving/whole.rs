@@ -69,6 +69,40 @@ async fn a_file_is_verified_here_by_the_verifiers_words() {
 }
 
 #[tokio::test]
+async fn a_report_is_text_a_row_for_each_task_and_a_picture() {
+    let Some(site) = Site::build("report", &[]).await else { return };
+    lay_out_ours(&site.desk, &[6]);
+    let _workers = site.workers("5");
+    let id = site.begin(&["prove", "witnesses", "-o", "name"]).ended().await.stdout;
+    let id = id.trim();
+    site.service.settles(id).await;
+    let run = |args: &[&str]| site.desk.try_as(&site.zero(), args);
+    let text = run(&["report", id]);
+    assert_eq!(text.code, Some(0), "{text:?}");
+    let head = format!("{id}: verified, block 6, 12 transactions, 1 attempt\n\nATTEMPT ");
+    assert!(text.stdout.starts_with(&head), "{text:?}");
+    for part in ["proving", "verifying", "SegmentProof", "BlockProof", "attempt 1: proved"] {
+        assert!(text.stdout.contains(part), "{part}: {text:?}");
+    }
+    let files = run(&["report", id, "--csv", "tasks.csv", "--svg", "-"]);
+    assert!(files.stdout.starts_with("<svg ") && files.stdout.ends_with("</svg>\n"), "{files:?}");
+    assert!(files.stderr.contains("`tasks.csv` is written"), "{files:?}");
+    let rows = std::fs::read_to_string(site.desk.file("tasks.csv")).unwrap();
+    let told = site.service.get(&format!("/v1/proofs/{id}/report")).await.json(200);
+    let tasks = told["attempts"][0]["tasks"].as_array().unwrap();
+    assert_eq!(rows.lines().count(), tasks.len() + 1, "{rows}");
+    assert_eq!(run(&["report", id, "-o", "csv"]).stdout, rows);
+    assert_eq!(run(&["report", id, "-o", "name"]).stdout, format!("{id}\n"));
+    assert_eq!(run(&["report", id, "--csv", "-", "--svg", "-"]).code, Some(2));
+    assert_eq!(run(&["report", "7-none"]).code, Some(4));
+    let unwritten = run(&["report", id, "--svg", "tasks.csv/picture.svg"]);
+    assert!(
+        unwritten.code == Some(1) && unwritten.stderr.contains("cannot write"),
+        "{unwritten:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_data_of_every_command_is_as_its_schema_says() {
     let Some(site) = Site::build("json", &[]).await else { return };
     lay_out_ours(&site.desk, &[6, 7]);
@@ -79,6 +113,8 @@ async fn the_data_of_every_command_is_as_its_schema_says() {
     let id = rows[0]["proof"]["id"].as_str().unwrap();
     site.service.becomes(id, &["running"]).await;
     site.json(0, &["proof", "show", id]);
+    let told = site.json(0, &["report", id]);
+    assert_eq!((&told["id"], &told["attempts"][0]["outcome"]), (&id.into(), &Value::Null));
     let status = site.either(&["status"]);
     let counts = status["proofs"]["counts"].as_array().unwrap();
     let running = counts.iter().find(|count| count["state"] == "running").unwrap();
@@ -93,6 +129,12 @@ async fn the_data_of_every_command_is_as_its_schema_says() {
     let verified = site.service.becomes(id, &["verified"]).await;
     assert_eq!(site.json(0, &["proof", "show", id])[0]["witnessSha256"], verified["witnessSha256"]);
     assert_eq!(site.json(0, &["verify", id])[0]["verdict"], "verified");
+    site.service.settles(id).await;
+    let told = site.json(0, &["report", id]);
+    let attempts = told["attempts"].as_array().unwrap();
+    let outcomes: Vec<_> = attempts.iter().map(|it| it["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["called off", "proved"], "{told:#}");
+    assert!(!attempts[1]["tasks"].as_array().unwrap().is_empty(), "{told:#}");
     assert_eq!(site.json(0, &["proof", "download", id])[0]["file"], format!("./{id}.zkproof"));
     assert_eq!(site.json(0, &["prove", "witnesses"])[0]["new"], false);
 }
