@@ -87,7 +87,8 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let secrets = cli.broker.secrets(&broker);
     let circuits = cli.circuits.circuits_dir.clone().map(Circuits::at).transpose()?;
     let reads = serializer(&cli.command, std::env::var_os(VARIABLE).as_deref());
-    let config = Config { serializer: reads, ..cli.broker.gateway(broker, vhost)? };
+    let pod = cli.telling.pod.clone();
+    let config = Config { serializer: reads, pod, ..cli.broker.gateway(broker, vhost)? };
     let gateway = Gateway::start(config).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());

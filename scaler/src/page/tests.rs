@@ -81,6 +81,7 @@ fn status() -> Status {
         triggers: vec![trigger("workers", answered())],
         local: None,
         proofs: None,
+        protect: None,
     }
 }
 

@@ -11,8 +11,8 @@ use crate::drain::to_f64;
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
 
 type Read = Box<dyn Fn() -> Status + Send + Sync>;
-type Labels<'a> = Vec<(&'static str, &'a str)>;
-type Samples<'a> = Vec<(Labels<'a>, f64)>;
+pub(super) type Labels<'a> = Vec<(&'static str, &'a str)>;
+pub(super) type Samples<'a> = Vec<(Labels<'a>, f64)>;
 
 pub(super) fn register(registry: &mut Registry, status: Read) {
     registry.register_collector(Box::new(Export(status)));
@@ -41,14 +41,20 @@ impl Collector for Export {
         sink.brokers(&status.brokers)?;
         sink.vhosts(&status.brokers)?;
         sink.answers(&status.triggers)?;
-        sink.triggers(&status.triggers)
+        sink.triggers(&status.triggers)?;
+        status.protect.as_ref().map_or(Ok(()), |protect| sink.protect(protect))
     }
 }
 
-struct Sink<'a>(DescriptorEncoder<'a>);
+pub(super) struct Sink<'a>(DescriptorEncoder<'a>);
 
 impl Sink<'_> {
-    fn gauge(&mut self, name: &str, help: &str, samples: Samples<'_>) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        metric.encode_counter::<(), _, u64>(&value, None)
+    }
+
+    pub(super) fn gauge(&mut self, name: &str, help: &str, samples: Samples<'_>) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in samples {
             if labels.is_empty() {
@@ -191,7 +197,7 @@ fn figures(answer: &Answer) -> Option<[f64; 7]> {
     }
 }
 
-fn flag(yes: bool) -> f64 {
+pub(super) fn flag(yes: bool) -> f64 {
     f64::from(u8::from(yes))
 }
 
@@ -306,6 +312,7 @@ mod tests {
             triggers: vec![told, refused],
             local: None,
             proofs: None,
+            protect: None,
         }
     }
 
