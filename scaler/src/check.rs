@@ -51,7 +51,8 @@ async fn check_protect(args: &ProtectArgs) -> Vec<String> {
         Ok(cluster) => cluster,
         Err(error) => return vec![format!("--protect: {error:#}")],
     };
-    let mut wrong: Vec<String> = cluster.lease(&args.protect_lease).await.err().into_iter().collect();
+    let mut wrong: Vec<String> =
+        cluster.lease(&args.protect_lease).await.err().into_iter().collect();
     for target in &args.protect {
         match cluster.pods(target).await {
             Ok(pods) => tracing::info!("--protect {target}: {} pods", pods.len()),

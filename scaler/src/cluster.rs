@@ -55,7 +55,8 @@ impl Cluster {
             "no cluster to protect workers in: this is no pod with a service account, and KUBECONFIG names no kubeconfig",
         )?;
         let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).context("cannot use the cluster's address or keys")?;
+        let client =
+            Client::try_from(config).context("cannot use the cluster's address or keys")?;
         Ok(Self { client, namespace })
     }
 
@@ -74,7 +75,8 @@ impl Cluster {
         let asked = Asked { verb: "patch", resource: "pods", namespace };
         let cost = change.cost.map(|cost| cost.to_string());
         let body = json!({"metadata": {"uid": change.uid, "annotations": {ANNOTATION: cost}}});
-        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let params =
+            PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(body);
         let api = self.api::<ApiPod>(asked);
         let request = async {
@@ -96,7 +98,8 @@ impl Cluster {
 
     /// Makes the Lease, held by `me`. `false`: another was faster.
     pub async fn make_lease(&self, name: &LeaseName, me: &str) -> Result<bool, String> {
-        let asked = Asked { verb: "create", resource: "leases", namespace: self.namespace_of(name) };
+        let asked =
+            Asked { verb: "create", resource: "leases", namespace: self.namespace_of(name) };
         let api = self.api::<ApiLease>(asked);
         let (lease, params) = (written(name, Some(me), None), PostParams::default());
         unless_taken(asked, async { api.create(&params, &lease).await.map(drop) }).await
@@ -110,10 +113,12 @@ impl Cluster {
         me: Option<&str>,
         seen: &Lease,
     ) -> Result<bool, String> {
-        let asked = Asked { verb: "update", resource: "leases", namespace: self.namespace_of(name) };
+        let asked =
+            Asked { verb: "update", resource: "leases", namespace: self.namespace_of(name) };
         let api = self.api::<ApiLease>(asked);
         let (lease, params) = (written(name, me, Some(seen)), PostParams::default());
-        unless_taken(asked, async { api.replace(&name.name, &params, &lease).await.map(drop) }).await
+        unless_taken(asked, async { api.replace(&name.name, &params, &lease).await.map(drop) })
+            .await
     }
 
     fn namespace_of<'a>(&'a self, name: &'a LeaseName) -> &'a str {

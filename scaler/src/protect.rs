@@ -288,7 +288,8 @@ fn is_same(before: Option<u64>, now: Option<u64>) -> bool {
 /// down to 60, 120, 240, and so on.
 #[must_use]
 pub fn cost(invested: Duration) -> u32 {
-    let seconds = u32::try_from(invested.as_secs()).unwrap_or(u32::MAX);
+    // The annotation has a sign.
+    let seconds = i32::try_from(invested.as_secs()).unwrap_or(i32::MAX).unsigned_abs();
     match seconds / FIRST_STEP {
         0 => JUST_BEGUN,
         steps => FIRST_STEP << steps.ilog2(),

@@ -174,11 +174,8 @@ impl Protector {
             if unlisted > YOUNG_FOR_LOOKS {
                 read.errors.push(UNLISTED.to_owned());
             }
-            let look = Look {
-                pods: &read.pods,
-                holders: &read.holders,
-                is_whole: read.errors.is_empty(),
-            };
+            let look =
+                Look { pods: &read.pods, holders: &read.holders, is_whole: read.errors.is_empty() };
             let judged = memory.judge(look, clock::now());
             self.note_look(started, &read, &judged);
             self.change(judged.changes()).await;
@@ -217,6 +214,10 @@ impl Protector {
     fn note_look(&self, started: Instant, read: &Read, judged: &Judged) {
         let error = (!read.errors.is_empty()).then(|| read.errors.join("; "));
         self.tell(|known| {
+            // The Lease went while we looked.
+            if !known.leads {
+                return;
+            }
             match (&known.look_error, &error) {
                 (None, Some(error)) => {
                     tracing::warn!("it is not known who is busy, so no cost is lowered: {error}");

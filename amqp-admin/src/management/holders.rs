@@ -56,7 +56,8 @@ impl Management {
             channels: decode(&channels_url, &channels)?,
             connections: decode(&connections_url, &connections)?,
         };
-        let wrong = |error: NameError| Error::Decode { url: channels_url, reason: error.to_string() };
+        let wrong =
+            |error: NameError| Error::Decode { url: channels_url, reason: error.to_string() };
         rows.joined().map_err(wrong)
     }
 }
@@ -165,10 +166,7 @@ impl Holder {
 
 impl ChannelRow {
     /// `None`: the broker does not say whose channel it is. It is about to open or to close.
-    fn holder(
-        self,
-        pods: &HashMap<String, String>,
-    ) -> Result<Option<(String, Holder)>, NameError> {
+    fn holder(self, pods: &HashMap<String, String>) -> Result<Option<(String, Holder)>, NameError> {
         let (
             Some(channel),
             Some(vhost),

@@ -46,7 +46,9 @@ fn who(protect: &ProtectStatus) -> String {
         protect.failures
     );
     match (protect.leads, protect.age_ms, &protect.leader) {
-        (true, Some(age), _) => format!("by this replica, last looked {} ago · {changes}", millis(age)),
+        (true, Some(age), _) => {
+            format!("by this replica, last looked {} ago · {changes}", millis(age))
+        }
         (true, None, _) => format!("by this replica, not looked yet · {changes}"),
         (false, _, Some(leader)) => format!("by another replica, {leader}"),
         (false, _, None) => "by no replica yet".to_owned(),

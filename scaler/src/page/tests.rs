@@ -1,6 +1,7 @@
 //! What the page shows, sentence by sentence.
 
 mod proofs;
+mod protect;
 
 use crate::local::{ChildStatus, LocalStatus};
 use crate::status::{

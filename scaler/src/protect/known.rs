@@ -46,7 +46,8 @@ impl Known {
     /// Nothing, of these targets.
     #[must_use]
     pub fn nothing(targets: &[Target]) -> Self {
-        let targets = targets.iter().map(|target| KnownTarget { target: target.clone(), pods: None });
+        let targets =
+            targets.iter().map(|target| KnownTarget { target: target.clone(), pods: None });
         Self { targets: targets.collect(), ..Self::default() }
     }
 

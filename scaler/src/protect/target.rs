@@ -27,7 +27,9 @@ pub struct LeaseName {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WrongTarget {
     /// Nothing separates a namespace from a selector.
-    #[error("it must be NAMESPACE/SELECTOR, for example provers/app.kubernetes.io/component=worker")]
+    #[error(
+        "it must be NAMESPACE/SELECTOR, for example provers/app.kubernetes.io/component=worker"
+    )]
     NoNamespace,
     /// A namespace's name is a DNS label.
     #[error("`{0}` is no name of a namespace: small letters, digits and dashes, at most 63")]
@@ -93,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_target_is_a_namespace_and_a_selector_whose_keys_may_have_slashes() {
-        let target: Target = "provers/app.kubernetes.io/component=worker,pool!=light".parse().unwrap();
+        let target: Target =
+            "provers/app.kubernetes.io/component=worker,pool!=light".parse().unwrap();
         assert_eq!(target.namespace, "provers");
         assert_eq!(target.selector, "app.kubernetes.io/component=worker,pool!=light");
         let wrong = |text: &str| text.parse::<Target>().unwrap_err();

@@ -100,7 +100,7 @@ fn a_pod_is_found_by_its_name_before_its_address() {
 #[test]
 fn a_shared_address_protects_nobody_and_is_told() {
     let mut pods = [pod(1, Some("60")), pod(2, None), pod(3, Some("60"))];
-    pods[1].addresses.clone_from(&pods[0].addresses);
+    pods[1].addresses = vec![IpAddr::from([10, 0, 0, 1])];
     let judged = judge(&pods, &[at(1, Some(1)), at(3, Some(0))]);
     assert_eq!(holdings(&judged), [Holding::Unknown, Holding::Unknown, Holding::Idle]);
     assert_eq!(judged.unmatched, ["10.0.0.1:4000"]);
@@ -191,9 +191,9 @@ fn a_task_is_remembered_over_looks_that_show_nothing() {
 fn what_is_idle_loses_its_cost_after_what_is_busy_got_one() {
     let pods = [pod(1, Some("60")), pod(2, None), pod(3, Some("0")), pod(4, None)];
     let changes = judge(&pods, &[at(2, Some(1))]).changes();
-    let told: Vec<_> =
-        changes.iter().map(|change| (change.pod.to_string(), change.cost)).collect();
-    let expected = [("provers/worker-2".to_owned(), Some(1)), ("provers/worker-1".to_owned(), None)];
+    let told: Vec<_> = changes.iter().map(|change| (change.pod.to_string(), change.cost)).collect();
+    let expected =
+        [("provers/worker-2".to_owned(), Some(1)), ("provers/worker-1".to_owned(), None)];
     assert_eq!(told, expected);
 }
 
@@ -297,8 +297,8 @@ proptest! {
         let mut pods: Vec<Pod> = (1..).take(all.len()).map(|n| pod(n, None)).collect();
         // Each has begun so long before the end as it says.
         let mut moments: Vec<u64> = all.iter().map(|(_, held)| *held).collect();
-        moments.sort_unstable();
         moments.push(0);
+        moments.sort_unstable();
         for moment in moments.iter().rev() {
             let now = end.checked_sub(Duration::from_secs(*moment)).unwrap();
             let begun = |(n, (tasks, held)): (u8, &(Vec<Option<u64>>, u64))| {

@@ -21,7 +21,11 @@ impl Sink<'_> {
             one(flag(protect.error.is_some())),
         )?;
         self.counter("protect_changes", "Deletion costs changed", protect.changes)?;
-        self.counter("protect_failures", "Changes of deletion costs that failed", protect.failures)?;
+        self.counter(
+            "protect_failures",
+            "Changes of deletion costs that failed",
+            protect.failures,
+        )?;
         if !protect.leads {
             return Ok(());
         }
