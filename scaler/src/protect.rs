@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use amqp_admin::{Holder, Lease, QueueName, QueueRole, VhostName, classify};
 
-use crate::snapshot::{Snapshot, SourceKind};
+use crate::snapshot::{Snapshot, SourceKind, VhostReading};
 
 mod known;
 mod target;
@@ -30,6 +30,9 @@ const FIRST_STEP: u32 = 60;
 /// Live counts older than this do not overrule what channels report; small vhosts are read each
 /// second.
 const FRESH: Duration = Duration::from_secs(2);
+/// Counts older than this do not tell that everybody is seen; what KEDA is answered by default has
+/// the same limit.
+const TOO_OLD: Duration = Duration::from_secs(30);
 
 /// A pod's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,11 +121,39 @@ fn is_work(role: QueueRole) -> bool {
 /// Tasks that anybody in a vhost holds, counted live a moment ago.
 fn tasks_in_hand(snapshot: &Snapshot, vhost: &VhostName, now: Instant) -> Option<u64> {
     let reading = snapshot.vhosts.get(vhost)?;
-    if reading.source != SourceKind::Live || reading.age(now) > FRESH {
-        return None;
-    }
+    let is_fresh = reading.source == SourceKind::Live && reading.age(now) <= FRESH;
+    counted(reading).filter(|_| is_fresh)
+}
+
+/// `None`: the broker does not say for every queue.
+fn counted(reading: &VhostReading) -> Option<u64> {
     let work = reading.queues.iter().filter(|queue| is_work(queue.role));
-    work.map(|queue| queue.reading.unacked).try_fold(0_u64, |sum, held| held.map(|held| sum + held))
+    work.map(|queue| queue.reading.unacked).try_fold(0_u64, |sum, held| Some(sum + held?))
+}
+
+/// Tasks that the queues count as in somebody's hands and no channel shows: channels and consumers
+/// lag behind queues. While there are any, whoever seems idle may have one. `Err`: the queues do
+/// not tell.
+pub fn hidden(holders: &[Holder], snapshot: &Snapshot, now: Instant) -> Result<u64, String> {
+    if snapshot.vhosts.is_empty() {
+        let why =
+            snapshot.failures.values().next().map_or("the first read is under way", |why| why);
+        return Err(format!("its queues were not read yet: {why}"));
+    }
+    let mut hidden = 0_u64;
+    for (vhost, reading) in &snapshot.vhosts {
+        let age = reading.age(now);
+        if age > TOO_OLD {
+            return Err(format!("the counts of vhost `{vhost}` are {} s old", age.as_secs()));
+        }
+        let Some(in_hand) = counted(reading) else {
+            return Err(format!("vhost `{vhost}`: some queues do not say what is in hand"));
+        };
+        let of_vhost = holders.iter().filter(|holder| holder.vhost == *vhost);
+        let shown: u64 = of_vhost.filter_map(|holder| holder.unacked).sum();
+        hidden += in_hand.saturating_sub(shown);
+    }
+    Ok(hidden)
 }
 
 /// What one look showed.
@@ -132,7 +163,8 @@ pub struct Look<'a> {
     pub pods: &'a [Pod],
     /// Everybody who may hold tasks.
     pub holders: &'a [TaskHolder],
-    /// Every broker and every namespace was read; else a pod that seems idle may not be.
+    /// Every broker and every namespace was read, and no task is hidden; else a pod that seems idle
+    /// may not be.
     pub is_whole: bool,
 }
 

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{Management, chain};
+use amqp_admin::{Holder, Management, chain};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -19,16 +19,19 @@ use crate::clock;
 use crate::cluster::{Changed, Cluster};
 use crate::election::{Election, RETRY_EVERY, Step};
 use crate::protect::{
-    Change, Judged, Known, KnownTarget, LeaseName, Look, Memory, Pod, Target, TaskHolder,
+    Change, Judged, Known, KnownTarget, LeaseName, Look, Memory, Pod, Target, TaskHolder, hidden,
     task_holders,
 };
+use crate::snapshot::Snapshot;
 
 /// The broker's channels report every 5 s: no use in asking more often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Changes under way at once.
 const CHANGES_AT_ONCE: usize = 8;
-/// Young channels are listed within two of the broker's rounds, that is three looks.
+/// Looks until a worker whose channel is young must be listed: two rounds of the broker's.
 const YOUNG_FOR_LOOKS: u32 = 3;
+/// Looks after which tasks hidden without a break are not those of young channels, one after another.
+const HIDDEN_FOR_LOOKS: u32 = 24;
 /// Unmatched holders named in a line of the log.
 const NAMED: usize = 8;
 
@@ -43,9 +46,12 @@ pub struct Protector {
 }
 
 /// What one look has read.
+#[derive(Default)]
 struct Read {
     pods: Vec<Pod>,
     holders: Vec<TaskHolder>,
+    /// Tasks that no channel shows.
+    hidden: u64,
     unread: Vec<Target>,
     errors: Vec<String>,
 }
@@ -165,17 +171,23 @@ impl Protector {
         let mut memory = Memory::default();
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unlisted = 0;
+        let mut hidden_for = 0;
         loop {
             looks.tick().await;
             let started = clock::now();
             let mut read = self.read().await;
-            unlisted = if lists_none(&read.holders) { unlisted + 1 } else { 0 };
-            if unlisted > YOUNG_FOR_LOOKS {
-                read.errors.push(UNLISTED.to_owned());
+            hidden_for = if read.hidden > 0 { hidden_for + 1 } else { 0 };
+            let patience =
+                if lists_any(&read.holders) { HIDDEN_FOR_LOOKS } else { YOUNG_FOR_LOOKS };
+            if hidden_for > patience {
+                let tasks = amqp_admin::plural(read.hidden, "task");
+                read.errors.push(format!("{tasks} in the hands of {UNLISTED}"));
             }
-            let look =
-                Look { pods: &read.pods, holders: &read.holders, is_whole: read.errors.is_empty() };
+            let look = Look {
+                pods: &read.pods,
+                holders: &read.holders,
+                is_whole: read.errors.is_empty() && read.hidden == 0,
+            };
             let judged = memory.judge(look, clock::now());
             self.note_look(started, &read, &judged);
             self.change(judged.changes()).await;
@@ -186,29 +198,25 @@ impl Protector {
         let holders = join_all(self.brokers.iter().map(|(_, management)| management.holders()));
         let pods = join_all(self.targets.iter().map(|target| self.cluster.pods(target)));
         let (holders, pods) = tokio::join!(holders, pods);
-        let (mut errors, mut unread) = (Vec::new(), Vec::new());
-        let (mut all_holders, mut all_pods) = (Vec::new(), Vec::new());
+        let mut read = Read::default();
         for ((state, _), holders) in self.brokers.iter().zip(holders) {
-            match holders {
-                Ok(holders) => {
-                    all_holders.extend(task_holders(&holders, &state.snapshot(), clock::now()));
-                }
-                Err(error) => errors.push(format!("broker `{}`: {}", state.alias, chain(&error))),
+            if let Err(error) = read.add(holders, &state.snapshot()) {
+                read.errors.push(format!("broker `{}`: {error}", state.alias));
             }
         }
         for (target, pods) in self.targets.iter().zip(pods) {
             match pods {
-                Ok(pods) => all_pods.extend(pods),
+                Ok(pods) => read.pods.extend(pods),
                 Err(error) => {
-                    errors.push(error);
-                    unread.push(target.clone());
+                    read.errors.push(error);
+                    read.unread.push(target.clone());
                 }
             }
         }
         // Two selectors may both choose a pod.
-        all_pods.sort_by(|one, other| one.name.cmp(&other.name));
-        all_pods.dedup_by(|one, other| one.uid == other.uid);
-        Read { pods: all_pods, holders: all_holders, unread, errors }
+        read.pods.sort_by(|one, other| one.name.cmp(&other.name));
+        read.pods.dedup_by(|one, other| one.uid == other.uid);
+        read
     }
 
     fn note_look(&self, started: Instant, read: &Read, judged: &Judged) {
@@ -275,13 +283,26 @@ impl Protector {
     }
 }
 
-/// What to do where the broker shows consumers and none of their channels.
-const UNLISTED: &str = "the broker lists the channels of no worker: give the scaler's user the tag `monitoring`, or the workers' own user";
+impl Read {
+    /// Takes in what a broker told.
+    fn add(
+        &mut self,
+        holders: amqp_admin::Result<Vec<Holder>>,
+        snapshot: &Snapshot,
+    ) -> Result<(), String> {
+        let (holders, now) = (holders.map_err(|error| chain(&error))?, clock::now());
+        self.holders.extend(task_holders(&holders, snapshot, now));
+        self.hidden += hidden(&holders, snapshot, now)?;
+        Ok(())
+    }
+}
 
-/// Workers are there, and the broker shows what none of them holds.
-fn lists_none(holders: &[TaskHolder]) -> bool {
-    let mut workers = holders.iter().filter(|holder| holder.is_worker).peekable();
-    workers.peek().is_some() && workers.all(|worker| worker.tasks.is_none())
+/// What to do where the broker counts tasks in hand and does not show in whose.
+const UNLISTED: &str = "workers that the broker does not list: give the scaler's user the tag `monitoring`, for `management` shows it its own channels alone";
+
+/// The broker shows of some worker what it holds.
+fn lists_any(holders: &[TaskHolder]) -> bool {
+    holders.iter().any(|holder| holder.is_worker && holder.tasks.is_some())
 }
 
 fn warn_of(unmatched: &[String]) {

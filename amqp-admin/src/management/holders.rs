@@ -41,9 +41,9 @@ pub struct Holder {
 impl Management {
     /// Every channel of the broker that consumes or holds anything, up to 10 s old: a channel
     /// reports every 5 s, and the management plugin collects that every 5 s. A young channel is
-    /// known by its consumers alone until then. Three calls, each by the number of channels. Needs
-    /// the tag `monitoring`, or the user of the clients themselves: the tag `management` shows the
-    /// consumers of others and not their channels.
+    /// known by its consumers alone, or not yet at all. Three calls, each by the number of
+    /// channels. Needs the tag `monitoring`: with `management` alone a user sees its own channels
+    /// and consumers, and the answer looks as if there were no others.
     pub async fn holders(&self) -> Result<Vec<Holder>> {
         // Consumers first: a channel that opens meanwhile shows no consumer, one that closes
         // meanwhile shows no count. Either way nobody is taken for idle.

@@ -278,6 +278,23 @@ fn a_worker_with_a_command_in_hand_and_no_task_anywhere_is_not_busy() {
     assert_eq!(tasks(&Snapshot::default(), now), Some(1));
 }
 
+/// Channels lag behind queues, by which a worker may seem idle that is not.
+#[test]
+fn tasks_that_no_channel_shows_are_counted_and_what_is_not_known_is_no_zero() {
+    let now = clock::now();
+    let task = |unacked| [("task-ipc-routing-key", QueueRole::Task(Pool::All), unacked)];
+    let worker = |unacked| [channel(&["task-ipc-routing-key"], unacked)];
+    let counted = |in_hand, shown| hidden(&worker(shown), &snapshot(&task(in_hand), now), now);
+    assert_eq!(counted(Some(3), Some(1)), Ok(2));
+    assert_eq!(counted(Some(3), None), Ok(3));
+    assert_eq!(counted(Some(0), Some(1)), Ok(0), "a channel that lags");
+    assert!(counted(None, Some(1)).is_err());
+    assert!(hidden(&[], &Snapshot::default(), now).is_err());
+    let old = now + Duration::from_secs(31);
+    let told = hidden(&worker(Some(1)), &snapshot(&task(Some(1)), now), old).unwrap_err();
+    assert_eq!(told, "the counts of vhost `/` are 31 s old");
+}
+
 /// What is seen of one pod: the tasks of its channels, and how long it has held them.
 fn seen() -> impl Strategy<Value = (Vec<Option<u64>>, u64)> {
     let channel = prop_oneof![Just(None), (0..3_u64).prop_map(Some)];

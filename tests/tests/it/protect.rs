@@ -168,7 +168,7 @@ async fn while_the_broker_is_away_costs_stay_and_that_is_told() {
     stage.costs(&[]).await;
 }
 
-/// Its consumers are seen then, and none of its channels.
+/// It sees its own channels alone, of which there are none: the same answer as with no worker at work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_not_see_channels_lowers_nothing_and_is_told_the_tag() {
     let Some(stage) = Stage::set("may_not_see_channels") else { return };
