@@ -170,17 +170,19 @@ fn act(Asked { verb, resource, namespace }: Asked<'_>) -> String {
 
 fn refusal(asked: Asked<'_>, error: &Error) -> String {
     let act = act(asked);
-    match error {
-        Error::Api(status) if status.code == 403 => format!(
-            "the cluster does not let us {act}: {}; docs/operations.md has the Role that is needed",
-            status.message
+    let Error::Api(status) = error else {
+        return format!("cannot {act}: {}", amqp_admin::chain(error));
+    };
+    let said = &status.message;
+    match status.code {
+        403 => format!(
+            "the cluster does not let us {act}: {said}; docs/operations.md has the Role that is needed"
         ),
-        Error::Api(status) => format!("cannot {act}: {} {}", status.code, status.message),
-        error => format!("cannot {act}: {}", amqp_admin::chain(error)),
+        code => format!("cannot {act}: {code} {said}"),
     }
 }
 
-/// `None`: it is ending or has ended, so no ReplicaSet chooses it any more.
+/// `None`: it is ending or has ended, so no `ReplicaSet` chooses it any more.
 fn protectable(pod: ApiPod, namespace: &str) -> Option<Pod> {
     let status = pod.status.unwrap_or_default();
     let has_ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));

@@ -1,6 +1,6 @@
 //! PURE: who holds tasks, and which pods there are → which pod's deletion cost is to be changed.
 //!
-//! A ReplicaSet that has to give up pods gives up those of the lowest deletion cost first. An idle
+//! A `ReplicaSet` that has to give up pods gives up those of the lowest deletion cost first. An idle
 //! pod has none. A busy one has as its cost the seconds already put into its task, rounded down:
 //! so every idle pod goes before any busy one, and of busy ones that with the least to lose.
 //! What is not known changes nothing: a cost is never lowered on a guess.
@@ -137,7 +137,7 @@ fn counted(reading: &VhostReading) -> Option<u64> {
 pub fn hidden(holders: &[Holder], snapshot: &Snapshot, now: Instant) -> Result<u64, String> {
     if snapshot.vhosts.is_empty() {
         let why =
-            snapshot.failures.values().next().map_or("the first read is under way", |why| why);
+            snapshot.failures.values().next().map_or("the first read is under way", String::as_str);
         return Err(format!("its queues were not read yet: {why}"));
     }
     let mut hidden = 0_u64;
@@ -201,7 +201,14 @@ pub struct Change {
 
 /// What is remembered of each pod between looks, by uid: since when it works on its task.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(BTreeMap<String, Option<Spell>>);
+pub struct Memory(BTreeMap<String, Remembered>);
+
+/// What a pod was last known to hold.
+#[derive(Debug, Clone, Copy)]
+enum Remembered {
+    Nothing,
+    Task(Spell),
+}
 
 /// A task in a pod's hands.
 #[derive(Debug, Clone, Copy)]
@@ -230,13 +237,13 @@ impl Memory {
             let before = self.0.get(&pod.uid).copied();
             let holding = if tally.tasks > 0 {
                 let spell = spell(before, pod, tally.acked, now);
-                remembered.insert(pod.uid.clone(), Some(spell));
+                remembered.insert(pod.uid.clone(), Remembered::Task(spell));
                 Holding::Busy(cost(now.saturating_duration_since(spell.since)))
             } else if tally.is_unclear || !look.is_whole || !(tally.is_seen || everybody_known) {
                 remembered.extend(before.map(|before| (pod.uid.clone(), before)));
                 Holding::Unknown
             } else {
-                remembered.insert(pod.uid.clone(), None);
+                remembered.insert(pod.uid.clone(), Remembered::Nothing);
                 Holding::Idle
             };
             pods.push((pod.clone(), holding));
@@ -294,10 +301,10 @@ impl Tally {
 
 /// The task of a busy pod. A count of acknowledgements that has changed tells of another task than
 /// before. On first sight a cost of ours tells how long the task was known to whoever wrote it.
-fn spell(before: Option<Option<Spell>>, pod: &Pod, acked: Option<u64>, now: Instant) -> Spell {
+fn spell(before: Option<Remembered>, pod: &Pod, acked: Option<u64>, now: Instant) -> Spell {
     let since = match before {
-        Some(Some(spell)) if is_same(spell.acked, acked) => spell.since,
-        Some(_) => now,
+        Some(Remembered::Task(spell)) if is_same(spell.acked, acked) => spell.since,
+        Some(Remembered::Task(_) | Remembered::Nothing) => now,
         None => {
             let known = pod.cost.as_deref().and_then(ours).filter(|cost| *cost > JUST_BEGUN);
             let known = known.map(|cost| Duration::from_secs(cost.into()));

@@ -306,7 +306,7 @@ fn number(pod: &Pod) -> i64 {
 }
 
 proptest! {
-    /// The order in which a ReplicaSet gives pods up: idle ones, then by what is lost.
+    /// The order in which a `ReplicaSet` gives pods up: idle ones, then by what is lost.
     #[test]
     fn idle_goes_before_busy_and_less_before_more(all in proptest::collection::vec(seen(), 1..8)) {
         let (start, mut memory) = (clock::now(), Memory::default());

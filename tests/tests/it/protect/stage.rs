@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use serde_json::{Value, json};
@@ -54,8 +54,8 @@ impl Stage {
         Some(Self { plane, namespace, broker })
     }
 
-    pub(super) fn second(&self, test: &str) -> Option<Second> {
-        Some(Second { plane: self.plane, namespace: self.plane.namespace(test).unwrap() })
+    pub(super) fn second(&self, test: &str) -> Second {
+        Second { plane: self.plane, namespace: self.plane.namespace(test).unwrap() }
     }
 
     /// The address of the pod of this number.
@@ -126,14 +126,14 @@ impl Stage {
     }
 
     /// A scaler that protects the pods with the label `app=worker`.
-    pub(super) fn scaler(&self, kubeconfig: &PathBuf) -> Launch {
+    pub(super) fn scaler(&self, kubeconfig: &Path) -> Launch {
         let target = format!("{}/app=worker", self.namespace);
         let launch = Launch::new().broker(self.broker.access(), "/");
         launch.args(["--protect", &target]).env("KUBECONFIG", kubeconfig)
     }
 
     /// The same as a user of the broker with this tag alone, who may touch nothing.
-    pub(super) fn scaler_as(&self, tag: &str, kubeconfig: &PathBuf) -> Launch {
+    pub(super) fn scaler_as(&self, tag: &str, kubeconfig: &Path) -> Launch {
         let management = self.broker.access().management();
         let user = json!({"password": "secret", "tags": tag});
         management.put(&format!("/api/users/{tag}"), &user).unwrap();
@@ -286,7 +286,8 @@ impl Worker {
     /// Acknowledges what it holds, and takes no more.
     pub(super) async fn finish(&mut self) {
         if let Some(consumer) = &self.consumer {
-            let cancelled = self.channel.basic_cancel(consumer.tag(), Default::default());
+            let cancelled =
+                self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
             cancelled.await.unwrap();
         }
         for delivery in self.held.drain(..) {
