@@ -82,7 +82,7 @@ async fn a_busy_pod_has_a_cost_and_one_that_turns_idle_loses_it() {
 
 /// One pod is busy, and its cost was written once.
 fn is_measured(scaler: &RunningScaler, namespace: &str) {
-    let labels = format!(r#"{{namespace="{}",selector="app=worker",holding="busy"}}"#, namespace);
+    let labels = format!(r#"{{namespace="{namespace}",selector="app=worker",holding="busy"}}"#);
     let metrics = metrics(scaler);
     for line in [
         format!("zero_scaler_protect_pods{labels} 1.0"),
