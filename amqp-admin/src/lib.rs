@@ -42,7 +42,8 @@ pub use endpoint::{Credentials, Endpoint, Tls};
 pub use error::{Error, Result, chain};
 pub use look::look;
 pub use management::{
-    Client, Management, NodeHealth, OpenChannel, Overview, QueueConsumer, QueueDetail,
+    Client, Holder, Management, NodeHealth, OpenChannel, Overview, POD_PROPERTY, QueueConsumer,
+    QueueDetail,
 };
 pub use metrics_scrape::MetricsScrape;
 pub use name::{NameError, QueueName, VhostName};

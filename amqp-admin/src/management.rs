@@ -17,12 +17,14 @@ mod channels;
 mod consumers;
 mod deprecated;
 mod detail;
+mod holders;
 mod overview;
 mod wire;
 
 pub use channels::OpenChannel;
 pub use consumers::{Client, QueueConsumer};
 pub use detail::QueueDetail;
+pub use holders::{Holder, POD_PROPERTY};
 pub use overview::{NodeHealth, Overview};
 
 /// Largest answer held in memory: about 108 bytes a queue, so half a million queues.

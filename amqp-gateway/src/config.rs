@@ -75,6 +75,9 @@ pub struct Config {
     pub proof: Option<String>,
     /// The block that all of the child's tasks belong to.
     pub block: Option<u64>,
+    /// The pod we run in, as `NAMESPACE/NAME`: told to the broker, so that who holds a task can be
+    /// named also where an address does not name one pod.
+    pub pod: Option<String>,
     /// Rules that do not hold.
     pub without: BTreeSet<Rule>,
     /// Bounds the connecting to one address, to the broker's last word of welcome.
@@ -109,6 +112,7 @@ impl Config {
             attempts: ATTEMPTS,
             proof: None,
             block: None,
+            pod: None,
             without: BTreeSet::new(),
             connect_timeout: CONNECT_TIMEOUT,
             reconnect_for: RECONNECT_FOR,

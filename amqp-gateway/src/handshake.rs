@@ -5,7 +5,7 @@
 
 use amq_protocol::protocol::{connection, metadata};
 use amq_protocol::types::{AMQPValue, FieldTable, LongString, ShortString};
-use amqp_admin::{Endpoint, VhostName};
+use amqp_admin::{Endpoint, POD_PROPERTY, VhostName};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
@@ -91,7 +91,7 @@ pub(crate) async fn log_in(
     let mut tried = Vec::new();
     for address in addresses {
         let limit = config.connect_timeout;
-        let outcome = timeout(limit, log_in_at(address, child)).await;
+        let outcome = timeout(limit, log_in_at(address, child, config.pod.as_deref())).await;
         match outcome.unwrap_or(Err(Trouble::Silent(limit))) {
             Ok(logged_in) => return Ok(logged_in),
             Err(trouble) => tried.push((address.endpoint.clone(), trouble)),
@@ -100,7 +100,11 @@ pub(crate) async fn log_in(
     Err(Trouble::NoBroker(tried))
 }
 
-async fn log_in_at(address: &Address, child: &Introduction) -> Result<LoggedIn, Trouble> {
+async fn log_in_at(
+    address: &Address,
+    child: &Introduction,
+    pod: Option<&str>,
+) -> Result<LoggedIn, Trouble> {
     let mut link = address.connect().await?;
     link.outlet.push(bytes::Bytes::from_static(&PROTOCOL_HEADER));
     link.outlet.write_all().await?;
@@ -108,7 +112,7 @@ async fn log_in_at(address: &Address, child: &Introduction) -> Result<LoggedIn, 
     if !matches!(method, Method::Connection(connection::AMQPMethod::Start(_))) {
         return Err(unexpected(&method));
     }
-    link.say(&start_ok(&address.endpoint, child)).await?;
+    link.say(&start_ok(&address.endpoint, child, pod)).await?;
     let method = link.method().await?;
     if let Method::Connection(connection::AMQPMethod::Tune(tune)) = method {
         Ok(LoggedIn { link, tune, endpoint: address.endpoint.clone() })
@@ -234,7 +238,7 @@ fn start() -> Method {
 
 /// The child's own words about itself, and who we are. That a refusal is to be told in words is asked
 /// for whatever the child understands: it is us who hear it.
-fn start_ok(endpoint: &Endpoint, child: &Introduction) -> Method {
+fn start_ok(endpoint: &Endpoint, child: &Introduction, pod: Option<&str>) -> Method {
     let mut properties = child.properties.inner().clone();
     let mut can = match properties.get("capabilities") {
         Some(AMQPValue::FieldTable(can)) => can.clone(),
@@ -244,6 +248,11 @@ fn start_ok(endpoint: &Endpoint, child: &Introduction) -> Method {
     properties.insert("capabilities".into(), AMQPValue::FieldTable(can));
     let name = AMQPValue::LongString("zero-prover-infra gateway".into());
     properties.entry("connection_name".into()).or_insert(name);
+    // Whatever the child says of a pod, it is not for the child to say.
+    properties.remove(POD_PROPERTY);
+    if let Some(pod) = pod {
+        properties.insert(POD_PROPERTY.into(), AMQPValue::LongString(pod.into()));
+    }
     let (mechanism, response) = match &endpoint.credentials {
         None if endpoint.tls.client_cert.is_some() => ("EXTERNAL", String::new()),
         None => ("PLAIN", format!("\0{GUEST}\0{GUEST}")),

@@ -107,6 +107,10 @@ pub struct TellingArgs {
     /// Where /metrics, /livez and /readyz are served, e.g. 0.0.0.0:9090; nowhere without it.
     #[arg(long, env = "ZERO_WORKER_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// The pod we run in: told to the broker, by which the scaler knows who is busy also where
+    /// addresses do not tell pods apart.
+    #[arg(long, env = "ZERO_WORKER_POD", value_name = "NAMESPACE/NAME")]
+    pub pod: Option<String>,
     /// Blocks whose numbers are told one by one, the most recent; older ones are told together.
     #[arg(long, env = "ZERO_WORKER_METRICS_BLOCKS", value_name = "N", default_value_t = 8)]
     pub metrics_blocks: usize,

@@ -15,6 +15,7 @@ use crate::decide::{Decision, Explanation, Refusal, check_age};
 use crate::drain::ServiceRate;
 use crate::local::LocalStatus;
 use crate::proofs::ProofsKnown;
+use crate::protect;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::telling;
@@ -71,6 +72,8 @@ pub struct Beside {
     pub local: Option<watch::Receiver<LocalStatus>>,
     /// The proof service.
     pub proofs: Option<watch::Receiver<ProofsKnown>>,
+    /// The protection of busy workers.
+    pub protect: Option<watch::Receiver<protect::Known>>,
 }
 
 /// Everything known. Cheap to clone.
@@ -186,6 +189,7 @@ impl Answers {
             wall: clock::wall(),
             local: self.0.beside.local.as_ref().map(|local| local.borrow().clone()),
             proofs: self.0.beside.proofs.as_ref().map(|proofs| proofs.borrow().clone()),
+            protect: self.0.beside.protect.as_ref().map(|known| known.borrow().clone()),
         }
         .status()
     }

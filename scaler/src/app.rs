@@ -14,14 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::answers::{Answers, Beside};
-use crate::args::{Cli, Command, LogFormat, ServeArgs};
+use crate::args::{Cli, Command, LogFormat, ProtectArgs, ServeArgs};
 use crate::broker_state::BrokerState;
 use crate::check::check;
+use crate::cluster::Cluster;
 use crate::config::{self, BrokerConfig, Config};
 use crate::keeper::Keeper;
 use crate::local::{self, LocalOptions, LocalStatus};
 use crate::poller::Poller;
 use crate::proof_service::ProofService;
+use crate::protector::Protector;
 use crate::source::Source;
 use crate::status::KeepAliveStatus;
 use crate::task_depths::TaskDepths;
@@ -33,11 +35,11 @@ use crate::{http, server, trigger};
 
 /// Runs until a signal, a failure, or the end of the check.
 pub async fn run(cli: Cli) -> Result<()> {
-    let Cli { broker, serve, command } = cli;
+    let Cli { broker, serve, protect, command } = cli;
     start_logging(serve.log_format)?;
     let config = config::read(broker)?;
     if serve.check {
-        return check(&config, serve.read_timeout).await;
+        return check(&config, &protect, serve.read_timeout).await;
     }
     let (scaling, local) = match command {
         None => (None, None),
@@ -50,7 +52,7 @@ pub async fn run(cli: Cli) -> Result<()> {
             (Some((options, management, told)), Some(shown))
         }
     };
-    let started = start(&serve, &config, local).await?;
+    let started = start(&serve, &config, protect, local).await?;
     let stop = CancellationToken::new();
     let mut workers = JoinSet::new();
     if let Some((options, management, told)) = scaling {
@@ -103,6 +105,7 @@ struct Started {
 async fn start(
     serve: &ServeArgs,
     config: &Config,
+    protect: ProtectArgs,
     local: Option<watch::Receiver<LocalStatus>>,
 ) -> Result<Started> {
     let shutdown = CancellationToken::new();
@@ -129,7 +132,13 @@ async fn start(
         proofs = Some(service.known());
         tasks.spawn(ended(service.run(shutdown.clone())));
     }
-    let beside = Beside { local, proofs };
+    let mut protection = None;
+    if !protect.protect.is_empty() {
+        let protector = protector(protect, serve.read_timeout, config, (&states, &tick)).await?;
+        protection = Some(protector.known());
+        tasks.spawn(ended(protector.run(shutdown.clone())));
+    }
+    let beside = Beside { local, proofs, protect: protection };
     let answers = Answers::new(states, triggers, serve.max_age, tick, beside);
     listen(serve, &answers, &mut tasks, &shutdown).await?;
     Ok(Started { answers, tasks, shutdown })
@@ -155,6 +164,23 @@ fn read(
         tasks.spawn(ended(keeper.run(shutdown.clone())));
     }
     Ok(())
+}
+
+/// What protects busy workers; asks neither broker nor cluster yet.
+async fn protector(
+    args: ProtectArgs,
+    timeout: Duration,
+    config: &Config,
+    (states, tick): (&[Arc<BrokerState>], &watch::Sender<u64>),
+) -> Result<Protector> {
+    let cluster = Cluster::log_in().await.context("--protect")?;
+    let managements = config.brokers.iter().map(|broker| {
+        Management::new(broker.management.clone(), timeout).map_err(anyhow::Error::from)
+    });
+    let managements: Vec<Management> = managements.collect::<Result<_>>()?;
+    let brokers = states.iter().cloned().zip(managements).collect();
+    let ProtectArgs { protect, protect_lease } = args;
+    Ok(Protector::new(cluster, (protect, protect_lease), brokers, tick.clone()))
 }
 
 async fn ended(part: impl Future<Output = ()>) -> Result<()> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::protect::{LeaseName, Target};
 use crate::telling::VERSION;
 
 /// Tells KEDA how many prover workers the work in RabbitMQ wants.
@@ -21,6 +22,9 @@ pub struct Cli {
     /// How this process serves.
     #[command(flatten)]
     pub serve: ServeArgs,
+    /// Busy workers are never scaled away.
+    #[command(flatten)]
+    pub protect: ProtectArgs,
     /// Another way to run.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -169,6 +173,30 @@ pub struct ServeArgs {
     /// Check the configuration, reach each broker once, say what is wrong, and exit.
     #[arg(long)]
     pub check: bool,
+}
+
+/// Which workers are protected while they hold a task.
+#[derive(Debug, Args)]
+pub struct ProtectArgs {
+    /// Give these pods a deletion cost while they hold a task, so that idle ones are scaled away
+    /// first. May be given several times; in the environment separated by `;`. Needs the tag
+    /// `monitoring` at the broker, and rights in the cluster that docs/operations.md lists.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_PROTECT",
+        value_name = "NAMESPACE/SELECTOR",
+        value_delimiter = ';'
+    )]
+    pub protect: Vec<Target>,
+    /// The Lease by which replicas agree on the one that does it: a name of its own for each
+    /// scaler of a namespace. Without a namespace it is in the scaler's own.
+    #[arg(
+        long,
+        env = "ZERO_SCALER_PROTECT_LEASE",
+        value_name = "[NAMESPACE/]NAME",
+        default_value = "zero-scaler"
+    )]
+    pub protect_lease: LeaseName,
 }
 
 /// How logs are written.

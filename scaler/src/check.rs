@@ -7,11 +7,13 @@ use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 
 use crate::app::source;
+use crate::args::ProtectArgs;
+use crate::cluster::Cluster;
 use crate::config::{BrokerConfig, Config};
 use crate::proof_service::ProofService;
 
-/// Fails with one line for each broker or service that cannot be read.
-pub async fn check(config: &Config, timeout: Duration) -> Result<()> {
+/// Fails with one line for each broker, service or namespace that cannot be read.
+pub async fn check(config: &Config, protect: &ProtectArgs, timeout: Duration) -> Result<()> {
     let mut wrong = Vec::new();
     for broker in &config.brokers {
         let outcome = check_one(broker, timeout).await;
@@ -37,7 +39,27 @@ pub async fn check(config: &Config, timeout: Duration) -> Result<()> {
             Err(error) => wrong.push(format!("the proof service: {error}")),
         }
     }
+    if !protect.protect.is_empty() {
+        wrong.extend(check_protect(protect).await);
+    }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+/// What cannot be read of the cluster. Whether pods may be changed shows only when one is.
+async fn check_protect(args: &ProtectArgs) -> Vec<String> {
+    let cluster = match Cluster::log_in().await {
+        Ok(cluster) => cluster,
+        Err(error) => return vec![format!("--protect: {error:#}")],
+    };
+    let mut wrong: Vec<String> =
+        cluster.lease(&args.protect_lease).await.err().into_iter().collect();
+    for target in &args.protect {
+        match cluster.pods(target).await {
+            Ok(pods) => tracing::info!("--protect {target}: {} pods", pods.len()),
+            Err(error) => wrong.push(error),
+        }
+    }
+    wrong
 }
 
 async fn check_one(broker: &BrokerConfig, timeout: Duration) -> Result<usize> {

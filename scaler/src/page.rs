@@ -6,13 +6,14 @@ mod chart;
 mod local;
 mod marks;
 mod proofs;
+mod protect;
 mod triggers;
 mod words;
 
 use maud::{DOCTYPE, Markup, html};
 
 use crate::local::LocalStatus;
-use crate::status::{Answer, Status, TriggerStatus};
+use crate::status::{Answer, ProtectStatus, Status, TriggerStatus};
 use marks::{Mark, mark};
 use words::{plural, span};
 
@@ -72,6 +73,7 @@ fn inner(status: &Status) -> Markup {
                 (triggers::section(&status.triggers))
             }
             @if let Some(proofs) = &status.proofs { (proofs::section(proofs)) }
+            @if let Some(protect) = &status.protect { (protect::section(protect)) }
             (brokers::section(&status.brokers))
         }
         footer .foot {
@@ -101,6 +103,7 @@ struct Verdict<'a> {
     asked: usize,
     workers: u64,
     local: Option<&'a LocalStatus>,
+    protect: Option<&'a ProtectStatus>,
 }
 
 impl<'a> Verdict<'a> {
@@ -124,12 +127,17 @@ impl<'a> Verdict<'a> {
             asked: status.triggers.len(),
             workers,
             local: status.local.as_ref(),
+            protect: status.protect.as_ref(),
         }
     }
 
     fn is_bad(&self) -> bool {
         let stuck = self.local.is_some_and(local::is_bad);
-        stuck || !self.refused.is_empty() || !self.unreachable.is_empty()
+        stuck || self.is_unprotected() || !self.refused.is_empty() || !self.unreachable.is_empty()
+    }
+
+    fn is_unprotected(&self) -> bool {
+        self.protect.is_some_and(protect::is_bad)
     }
 
     /// Whether anybody follows our numbers.
@@ -180,6 +188,9 @@ impl<'a> Verdict<'a> {
         }
         for alias in &self.unread {
             lines.push(format!("Broker “{alias}” is being read for the first time."));
+        }
+        if self.is_unprotected() {
+            lines.push("Busy workers may not be protected from scale-in.".to_owned());
         }
         lines.extend(self.local.map(local::line));
         if self.asked > 0 || self.local.is_none() {

@@ -2,10 +2,12 @@
 //! fields are added, never renamed or given another unit.
 
 mod proofs;
+mod protect;
 
 use serde::Serialize;
 
 pub use self::proofs::{EtaStatus, ProgressStatus, ProofStatus, ProofsAnswer, ProofsStatus};
+pub use self::protect::{ProtectStatus, ProtectedStatus};
 use crate::local::LocalStatus;
 
 /// Everything the scaler knows at one moment.
@@ -27,6 +29,9 @@ pub struct Status {
     /// The proofs of the proof service, where `--leader-url` names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proofs: Option<ProofsStatus>,
+    /// The protection of busy workers, where `--protect` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protect: Option<ProtectStatus>,
 }
 
 /// One broker.

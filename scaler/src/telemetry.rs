@@ -2,6 +2,7 @@
 //! the moment of the scrape. What is not known has no sample; it is never 0.
 
 mod export;
+mod protect;
 
 use std::time::Instant;
 

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::decide::Decision;
 use crate::local::LocalStatus;
 use crate::proofs::ProofsKnown;
+use crate::protect;
 use crate::snapshot::{Orphans, Snapshot, VhostReading};
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
 use crate::triggers::Known;
@@ -29,6 +30,7 @@ pub(crate) struct Telling<'a> {
     pub(crate) wall: Timestamp,
     pub(crate) local: Option<LocalStatus>,
     pub(crate) proofs: Option<ProofsKnown>,
+    pub(crate) protect: Option<protect::Known>,
 }
 
 impl Telling<'_> {
@@ -41,6 +43,7 @@ impl Telling<'_> {
             triggers: self.triggers.iter().map(|known| self.trigger(known)).collect(),
             local: self.local.clone(),
             proofs: self.proofs.as_ref().map(|proofs| proofs.status(self.now, self.wall)),
+            protect: self.protect.as_ref().map(|known| known.status(self.now)),
         }
     }
 

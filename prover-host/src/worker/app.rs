@@ -91,7 +91,9 @@ async fn work(cli: Cli) -> Result<Outcome> {
     let cgroup = cli.telling.cgroup.clone().map(Cgroup::at).or_else(Cgroup::own);
     let diary = Diary::new(host_name(), cgroup.clone());
     let owner: Option<Arc<dyn Owner>> = Some(Arc::new(diary.clone()));
-    let config = Config { serializer: reads, owner, ..cli.broker.gateway(broker, vhost)? };
+    let pod = cli.telling.pod.clone();
+    let broker_config = cli.broker.gateway(broker, vhost)?;
+    let config = Config { serializer: reads, owner, pod, ..broker_config };
     let gateway = Gateway::start(config).await;
     let gateway = gateway.context("start the gateway")?;
     let uri = format!("amqp://{}", gateway.address());

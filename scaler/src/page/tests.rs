@@ -1,6 +1,7 @@
 //! What the page shows, sentence by sentence.
 
 mod proofs;
+mod protect;
 
 use crate::local::{ChildStatus, LocalStatus};
 use crate::status::{
@@ -81,6 +82,7 @@ fn status() -> Status {
         triggers: vec![trigger("workers", answered())],
         local: None,
         proofs: None,
+        protect: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -11,8 +11,8 @@ use crate::drain::to_f64;
 use crate::status::{Answer, BrokerStatus, RoleStatus, Status, TriggerStatus, VhostStatus};
 
 type Read = Box<dyn Fn() -> Status + Send + Sync>;
-type Labels<'a> = Vec<(&'static str, &'a str)>;
-type Samples<'a> = Vec<(Labels<'a>, f64)>;
+pub(super) type Labels<'a> = Vec<(&'static str, &'a str)>;
+pub(super) type Samples<'a> = Vec<(Labels<'a>, f64)>;
 
 pub(super) fn register(registry: &mut Registry, status: Read) {
     registry.register_collector(Box::new(Export(status)));
@@ -41,14 +41,20 @@ impl Collector for Export {
         sink.brokers(&status.brokers)?;
         sink.vhosts(&status.brokers)?;
         sink.answers(&status.triggers)?;
-        sink.triggers(&status.triggers)
+        sink.triggers(&status.triggers)?;
+        status.protect.as_ref().map_or(Ok(()), |protect| sink.protect(protect))
     }
 }
 
-struct Sink<'a>(DescriptorEncoder<'a>);
+pub(super) struct Sink<'a>(DescriptorEncoder<'a>);
 
 impl Sink<'_> {
-    fn gauge(&mut self, name: &str, help: &str, samples: Samples<'_>) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        metric.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    }
+
+    pub(super) fn gauge(&mut self, name: &str, help: &str, samples: Samples<'_>) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in samples {
             if labels.is_empty() {
@@ -191,7 +197,7 @@ fn figures(answer: &Answer) -> Option<[f64; 7]> {
     }
 }
 
-fn flag(yes: bool) -> f64 {
+pub(super) fn flag(yes: bool) -> f64 {
     f64::from(u8::from(yes))
 }
 
@@ -249,7 +255,7 @@ mod tests {
     use prometheus_client::encoding::text;
 
     use super::*;
-    use crate::status::KeepAliveStatus;
+    use crate::status::{KeepAliveStatus, ProtectStatus, ProtectedStatus};
 
     fn broker() -> BrokerStatus {
         let vhost = VhostStatus {
@@ -306,6 +312,7 @@ mod tests {
             triggers: vec![told, refused],
             local: None,
             proofs: None,
+            protect: None,
         }
     }
 
@@ -317,6 +324,46 @@ mod tests {
         text::encode(&mut told, &registry).unwrap();
         assert!(!told.contains("error text") && !told.contains("secret-host"), "{told}");
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn only_the_replica_that_acts_has_numbers_of_pods() {
+        let told = |leads| {
+            let target = ProtectedStatus {
+                namespace: "provers".into(),
+                selector: "app=worker".into(),
+                busy: Some(2),
+                idle: Some(1),
+                unknown: None,
+            };
+            let protect = ProtectStatus {
+                leads,
+                leader: None,
+                age_ms: Some(1_500),
+                error: Some("an error text".into()),
+                targets: vec![target],
+                unmatched: 1,
+                unmatched_holders: vec!["10.0.0.9:4000".into()],
+                changes: 4,
+                failures: 3,
+            };
+            let read = move || Status { protect: Some(protect.clone()), ..status() };
+            let mut registry = Registry::default();
+            registry.register_collector(Box::new(Export(Box::new(read))));
+            let mut told = String::new();
+            text::encode(&mut told, &registry).unwrap();
+            let lines = told.lines().filter(|line| line.starts_with("protect_"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let always = ["protect_failing 1.0", "protect_changes_total 4", "protect_failures_total 3"];
+        assert_eq!(told(false), [&["protect_leader 0.0"][..], &always].concat());
+        let acts = [
+            "protect_age_seconds 1.5",
+            "protect_unmatched_holders 1.0",
+            r#"protect_pods{namespace="provers",selector="app=worker",holding="busy"} 2.0"#,
+            r#"protect_pods{namespace="provers",selector="app=worker",holding="idle"} 1.0"#,
+        ];
+        assert_eq!(told(true), [&["protect_leader 1.0"][..], &always, &acts].concat());
     }
 
     #[test]

@@ -118,6 +118,7 @@ impl Drop for Server {
 /// A busy cluster: two triggers with numbers, one refused, two brokers.
 pub(crate) fn busy() -> Status {
     Status {
+        protect: None,
         version: "0.1.0 (abc1234)".into(),
         now: "2026-08-21T07:31:52.123Z".into(),
         uptime_seconds: 273_000,

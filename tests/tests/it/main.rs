@@ -33,6 +33,8 @@ mod page;
 #[cfg(test)]
 mod private_broker;
 #[cfg(test)]
+mod protect;
+#[cfg(test)]
 mod prover;
 #[cfg(test)]
 mod proving;

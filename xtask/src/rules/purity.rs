@@ -38,7 +38,10 @@ const PURE: [(&str, &[&str]); 5] = [
             "view",
         ],
     ),
-    ("scaler", &["trigger", "snapshot", "decide", "drain", "page", "proofs"]),
+    (
+        "scaler",
+        &["trigger", "snapshot", "decide", "drain", "election", "page", "proofs", "protect"],
+    ),
 ];
 /// What stands for input and output.
 const IO: [&str; 6] = ["axum", "kube", "lapin", "reqwest", "tokio", "tonic"];
