@@ -6,7 +6,9 @@
 mod apt;
 mod cache;
 mod debian;
+mod go;
 pub mod kubernetes;
+mod terraform;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +19,7 @@ use crate::access::Access;
 use crate::docker::DockerBroker;
 use crate::harness::env;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
+pub use terraform::{ensure_terraform, terraform};
 
 /// Names a broker to use instead of starting one.
 pub const AMQP_URI_ENV: &str = "AMQP_URI";
