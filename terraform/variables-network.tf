@@ -19,18 +19,18 @@ variable "subnet_cidr" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[0-9.]+/", var.subnet_cidr)) && try(cidrhost(var.subnet_cidr, 0) == split("/", var.subnet_cidr)[0], false)
-    error_message = "subnet_cidr is \"${var.subnet_cidr}\": write an IPv4 range by its first address${try(", ${cidrsubnet(var.subnet_cidr, 0, 0)}", ", like 10.0.0.0/20")}."
+    condition     = can(cidrnetmask(var.subnet_cidr)) && try(cidrhost(var.subnet_cidr, 0) == split("/", var.subnet_cidr)[0], false)
+    error_message = "subnet_cidr is \"${var.subnet_cidr}\": write an IPv4 range by its first address${can(cidrnetmask(var.subnet_cidr)) ? try(", ${cidrsubnet(var.subnet_cidr, 0, 0)}", "") : ", like 10.0.0.0/20"}."
   }
 
   validation {
-    condition     = !can(cidrhost(var.subnet_cidr, 0)) || can(regex(local.private_range, var.subnet_cidr))
+    condition     = !can(cidrnetmask(var.subnet_cidr)) || can(regex(local.private_range, var.subnet_cidr))
     error_message = "subnet_cidr is \"${var.subnet_cidr}\", which is not private: choose it in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10."
   }
 
   validation {
     # Google keeps four addresses of each subnet.
-    condition     = try(pow(2, 32 - tonumber(split("/", var.subnet_cidr)[1])) - 4 >= local.most_nodes, true)
+    condition     = !can(cidrnetmask(var.subnet_cidr)) || try(pow(2, 32 - tonumber(split("/", var.subnet_cidr)[1])) - 4 >= local.most_nodes, true)
     error_message = "subnet_cidr is \"${var.subnet_cidr}\", too few addresses for the ${local.most_nodes} nodes that both pools can have during an upgrade: take a larger range, with a smaller number after the slash."
   }
 }
@@ -42,22 +42,22 @@ variable "pods_cidr" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[0-9.]+/", var.pods_cidr)) && try(cidrhost(var.pods_cidr, 0) == split("/", var.pods_cidr)[0], false)
-    error_message = "pods_cidr is \"${var.pods_cidr}\": write an IPv4 range by its first address${try(", ${cidrsubnet(var.pods_cidr, 0, 0)}", ", like 10.16.0.0/14")}."
+    condition     = can(cidrnetmask(var.pods_cidr)) && try(cidrhost(var.pods_cidr, 0) == split("/", var.pods_cidr)[0], false)
+    error_message = "pods_cidr is \"${var.pods_cidr}\": write an IPv4 range by its first address${can(cidrnetmask(var.pods_cidr)) ? try(", ${cidrsubnet(var.pods_cidr, 0, 0)}", "") : ", like 10.16.0.0/14"}."
   }
 
   validation {
-    condition     = !can(cidrhost(var.pods_cidr, 0)) || can(regex(local.private_range, var.pods_cidr))
+    condition     = !can(cidrnetmask(var.pods_cidr)) || can(regex(local.private_range, var.pods_cidr))
     error_message = "pods_cidr is \"${var.pods_cidr}\", which is not private: choose it in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10."
   }
 
   validation {
-    condition     = try(pow(2, 24 - tonumber(split("/", var.pods_cidr)[1])) >= local.most_nodes, true)
+    condition     = !can(cidrnetmask(var.pods_cidr)) || try(pow(2, 24 - tonumber(split("/", var.pods_cidr)[1])) >= local.most_nodes, true)
     error_message = "pods_cidr is \"${var.pods_cidr}\", which has no /24 for each of the ${local.most_nodes} nodes that both pools can have during an upgrade: take a larger range, with a smaller number after the slash."
   }
 
   validation {
-    condition     = try(cidrhost("${split("/", var.pods_cidr)[0]}/${min(split("/", var.pods_cidr)[1], split("/", var.subnet_cidr)[1])}", 0) != cidrhost("${split("/", var.subnet_cidr)[0]}/${min(split("/", var.pods_cidr)[1], split("/", var.subnet_cidr)[1])}", 0), true)
+    condition     = !can(cidrnetmask(var.pods_cidr)) || try(cidrhost("${split("/", var.pods_cidr)[0]}/${min(split("/", var.pods_cidr)[1], split("/", var.subnet_cidr)[1])}", 0) != cidrhost("${split("/", var.subnet_cidr)[0]}/${min(split("/", var.pods_cidr)[1], split("/", var.subnet_cidr)[1])}", 0), true)
     error_message = "pods_cidr, \"${var.pods_cidr}\", overlaps subnet_cidr, \"${var.subnet_cidr}\": choose ranges that share no address."
   }
 }
@@ -69,27 +69,27 @@ variable "services_cidr" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[0-9.]+/", var.services_cidr)) && try(cidrhost(var.services_cidr, 0) == split("/", var.services_cidr)[0], false)
-    error_message = "services_cidr is \"${var.services_cidr}\": write an IPv4 range by its first address${try(", ${cidrsubnet(var.services_cidr, 0, 0)}", ", like 10.32.0.0/20")}."
+    condition     = can(cidrnetmask(var.services_cidr)) && try(cidrhost(var.services_cidr, 0) == split("/", var.services_cidr)[0], false)
+    error_message = "services_cidr is \"${var.services_cidr}\": write an IPv4 range by its first address${can(cidrnetmask(var.services_cidr)) ? try(", ${cidrsubnet(var.services_cidr, 0, 0)}", "") : ", like 10.32.0.0/20"}."
   }
 
   validation {
-    condition     = !can(cidrhost(var.services_cidr, 0)) || can(regex(local.private_range, var.services_cidr))
+    condition     = !can(cidrnetmask(var.services_cidr)) || can(regex(local.private_range, var.services_cidr))
     error_message = "services_cidr is \"${var.services_cidr}\", which is not private: choose it in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10."
   }
 
   validation {
-    condition     = try(tonumber(split("/", var.services_cidr)[1]) >= 16 && tonumber(split("/", var.services_cidr)[1]) <= 27, true)
+    condition     = !can(cidrnetmask(var.services_cidr)) || try(tonumber(split("/", var.services_cidr)[1]) >= 16 && tonumber(split("/", var.services_cidr)[1]) <= 27, true)
     error_message = "services_cidr is \"${var.services_cidr}\": GKE takes a /16 to a /27."
   }
 
   validation {
-    condition     = try(cidrhost("${split("/", var.services_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.subnet_cidr)[1])}", 0) != cidrhost("${split("/", var.subnet_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.subnet_cidr)[1])}", 0), true)
+    condition     = !can(cidrnetmask(var.services_cidr)) || try(cidrhost("${split("/", var.services_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.subnet_cidr)[1])}", 0) != cidrhost("${split("/", var.subnet_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.subnet_cidr)[1])}", 0), true)
     error_message = "services_cidr, \"${var.services_cidr}\", overlaps subnet_cidr, \"${var.subnet_cidr}\": choose ranges that share no address."
   }
 
   validation {
-    condition     = try(cidrhost("${split("/", var.services_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.pods_cidr)[1])}", 0) != cidrhost("${split("/", var.pods_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.pods_cidr)[1])}", 0), true)
+    condition     = !can(cidrnetmask(var.services_cidr)) || try(cidrhost("${split("/", var.services_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.pods_cidr)[1])}", 0) != cidrhost("${split("/", var.pods_cidr)[0]}/${min(split("/", var.services_cidr)[1], split("/", var.pods_cidr)[1])}", 0), true)
     error_message = "services_cidr, \"${var.services_cidr}\", overlaps pods_cidr, \"${var.pods_cidr}\": choose ranges that share no address."
   }
 }
@@ -125,8 +125,8 @@ variable "authorized_networks" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for range in values(var.authorized_networks) : can(regex("^[0-9.]+/", range)) && try(cidrhost(range, 0) == split("/", range)[0], false)])
-    error_message = "authorized_networks has ${jsonencode({ for name, range in var.authorized_networks : name => range if !(can(regex("^[0-9.]+/", range)) && try(cidrhost(range, 0) == split("/", range)[0], false)) })}: write each IPv4 range by its first address; one machine is a /32, like 203.0.113.7/32."
+    condition     = alltrue([for range in values(var.authorized_networks) : can(cidrnetmask(range)) && try(cidrhost(range, 0) == split("/", range)[0], false)])
+    error_message = "authorized_networks has ${jsonencode({ for name, range in var.authorized_networks : name => range if !(can(cidrnetmask(range)) && try(cidrhost(range, 0) == split("/", range)[0], false)) })}: write each IPv4 range by its first address; one machine is a /32, like 203.0.113.7/32."
   }
 
   validation {

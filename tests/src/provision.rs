@@ -5,6 +5,7 @@
 
 mod apt;
 mod cache;
+mod checkov;
 mod debian;
 mod go;
 pub mod kubernetes;
@@ -19,6 +20,7 @@ use crate::access::Access;
 use crate::docker::DockerBroker;
 use crate::harness::env;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
+pub use checkov::ensure_checkov;
 pub use terraform::{ensure_terraform, terraform};
 
 /// Names a broker to use instead of starting one.

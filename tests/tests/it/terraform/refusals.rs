@@ -1,13 +1,15 @@
 //! Each refusal names the value and what to write instead, and each is tested.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::tool::Terraform;
+
+/// What the program says after a message of ours.
+const CHECKED_BY: &str = "\n\nThis was checked by the validation rule at ";
 
 /// A test that expects failures does not show them: each of its runs is run again without its expectations.
 fn refused(terraform: &Terraform, root: &str) -> (String, BTreeSet<String>) {
@@ -19,23 +21,26 @@ fn refused(terraform: &Terraform, root: &str) -> (String, BTreeSet<String>) {
     fs::remove_dir_all(terraform.folder(root).join("tests")).unwrap();
     fs::create_dir(terraform.folder(root).join("tests")).unwrap();
     // In a file of its own each: after a failed run the rest of a file is passed over.
+    let mut names = Vec::new();
     for (number, run) in first.split("\nrun \"").skip(1).enumerate() {
+        names.push(run.split('"').next().unwrap_or_default().to_owned());
         let name = file.with_file_name(format!("{number:02}.tftest.hcl"));
         fs::write(name, format!("{head}\nrun \"{run}")).unwrap();
     }
-    let (mut words, mut rules) = (String::new(), BTreeSet::new());
+    let mut told: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for line in terraform.test(root, &[]) {
-        if let Some(run) = line["test_run"]["run"].as_str()
-            && line["test_run"]["progress"] != "teardown"
-            && line["test_run"]["status"].is_string()
-        {
-            words += &format!("== {run}\n");
+        if let Some(detail) = line["diagnostic"]["detail"].as_str() {
+            let run = names.iter().position(|name| line["@testrun"] == *name).unwrap();
+            told.entry(run).or_default().push(detail.to_owned());
         }
-        if line["diagnostic"].is_object() {
-            let detail = line["diagnostic"]["detail"].as_str().unwrap();
-            let (message, rule) = detail
-                .split_once("\n\nThis was checked by the validation rule at ")
-                .unwrap_or((detail, ""));
+    }
+    let (mut words, mut rules) = (String::new(), BTreeSet::new());
+    for (run, mut details) in told {
+        words += &format!("== {}\n", names[run]);
+        // They come in any order.
+        details.sort_unstable();
+        for detail in details {
+            let (message, rule) = detail.split_once(CHECKED_BY).unwrap_or((&detail, ""));
             words += &format!("{message}\n");
             rules.insert(place(rule));
         }
@@ -100,15 +105,4 @@ fn every_refusal_begins_with_the_name_of_its_variable() {
             assert_eq!(&at[1], &of[1], "{}", path.display());
         }
     }
-}
-
-/// Names what the report of a run is made of, should a newer program change it.
-#[test]
-fn a_report_has_diagnostics() {
-    let Some(terraform) = Terraform::find("a_report_has_diagnostics") else { return };
-    let tests = terraform.folder("state").join("tests");
-    fs::write(tests.join("bucket.tftest.hcl"), "run \"x\" {\n command = plan\n}\n").unwrap();
-    let report = terraform.test("state", &[]);
-    assert!(report.iter().any(|line| line["diagnostic"]["summary"].is_string()), "{report:#?}");
-    assert!(report.iter().all(|line| line["@level"] != Value::Null), "{report:#?}");
 }
