@@ -1,5 +1,6 @@
 //! The tables in `terraform/README.md` are those of the variables and outputs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,11 +63,11 @@ fn tables(root: &Path) -> String {
     let mut text = "| variable | type | default | meaning |\n|---|---|---|---|\n".to_owned();
     for Variable { name, of_type, default, description } in variables(root) {
         let default = default.map_or("**needed**".to_owned(), |value| format!("`{value}`"));
-        text += &format!("| `{name}` | `{of_type}` | {default} | {description} |\n");
+        writeln!(text, "| `{name}` | `{of_type}` | {default} | {description} |").unwrap();
     }
     text += "\n| output | meaning |\n|---|---|\n";
     for (name, description) in outputs(root) {
-        text += &format!("| `{name}` | {description} |\n");
+        writeln!(text, "| `{name}` | {description} |").unwrap();
     }
     text
 }

@@ -1,6 +1,7 @@
 //! Each refusal names the value and what to write instead, and each is tested.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -36,12 +37,12 @@ fn refused(terraform: &Terraform, root: &str) -> (String, BTreeSet<String>) {
     }
     let (mut words, mut rules) = (String::new(), BTreeSet::new());
     for (run, mut details) in told {
-        words += &format!("== {}\n", names[run]);
+        writeln!(words, "== {}", names[run]).unwrap();
         // They come in any order.
         details.sort_unstable();
         for detail in details {
             let (message, rule) = detail.split_once(CHECKED_BY).unwrap_or((&detail, ""));
-            words += &format!("{message}\n");
+            writeln!(words, "{message}").unwrap();
             rules.insert(place(rule));
         }
     }

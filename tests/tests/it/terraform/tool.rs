@@ -48,6 +48,11 @@ impl Terraform {
         Some(Self { program, provider: StubProvider::start(), folder })
     }
 
+    /// Whether it is not Terraform itself.
+    pub(super) fn is_opentofu(&self) -> bool {
+        self.program.file_name().is_some_and(|name| name == "tofu")
+    }
+
     /// A folder of the copy.
     pub(super) fn folder(&self, root: &str) -> PathBuf {
         self.folder.path().join("terraform").join(root)
