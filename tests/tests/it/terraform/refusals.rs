@@ -76,7 +76,16 @@ fn check(test: &str, root: &str) {
     let rules = rules(&terraform.folder(root));
     let untested: Vec<&String> = rules.difference(&broken).collect();
     assert!(untested.is_empty(), "no refused value breaks the rules at {untested:?}\n{words}");
-    insta::assert_snapshot!(test, words);
+    if !terraform.is_opentofu() {
+        insta::assert_snapshot!(test, words);
+        return;
+    }
+    // It stops at the first broken rule of a variable, and so says less.
+    let path = format!("tests/it/terraform/snapshots/it__terraform__refusals__{test}.snap");
+    let snapshot = fs::read_to_string(path).unwrap();
+    for line in words.lines() {
+        assert!(snapshot.lines().any(|known| known == line), "not in the snapshot: {line}");
+    }
 }
 
 #[test]
