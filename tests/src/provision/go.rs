@@ -142,9 +142,7 @@ impl Go {
 
 /// No symbols, and for Kubernetes its version, which it does not know when built as a dependency.
 fn linker_flags(module: &Module) -> String {
-    let line =
-        module.manifest.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"));
-    let Some(version) = line.and_then(|rest| rest.split_whitespace().next()) else {
+    let Some(version) = required(module, "k8s.io/kubernetes") else {
         return "-s -w".to_owned();
     };
     let mut numbers = version.split('.');
@@ -153,6 +151,13 @@ fn linker_flags(module: &Module) -> String {
     format!(
         "-s -w {at}.gitVersion=v{version} {at}.gitMajor={major} {at}.gitMinor={minor} {at}.gitTreeState=clean"
     )
+}
+
+/// The version of another module that a module of ours builds from.
+fn required<'a>(module: &'a Module, of: &str) -> Option<&'a str> {
+    let line = |line: &'a str| line.trim().trim_start_matches("require ").strip_prefix(of);
+    let rest = module.manifest.lines().find_map(|text| line(text)?.strip_prefix(" v"))?;
+    rest.split_whitespace().next()
 }
 
 /// FNV-1a, 64 bits: the same for every version of everything.
