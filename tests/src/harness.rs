@@ -41,6 +41,8 @@ pub mod env {
     pub const STAND_IN_DIR: &str = "ZERO_TEST_STAND_IN_DIR";
     /// The directory of etcd, kube-apiserver, kubectl and KWOK.
     pub const CLUSTER_DIR: &str = "ZERO_TEST_CLUSTER_DIR";
+    /// Terraform or OpenTofu.
+    pub const TERRAFORM: &str = "ZERO_TEST_TERRAFORM";
 }
 
 /// The test binary's broker, started by the first test that asks when the run has not started one.
@@ -268,6 +270,7 @@ fn must<T>(outcome: anyhow::Result<T>, act: &str) -> T {
     }
 }
 
-fn say(line: &str) {
+/// Writes one line past the test runner, which keeps the output of passed tests to itself.
+pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -5,10 +5,12 @@
 
 mod apt;
 mod cache;
+mod checkov;
 mod debian;
 mod go;
 pub mod helm;
 pub mod kubernetes;
+mod terraform;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +21,8 @@ use crate::access::Access;
 use crate::docker::DockerBroker;
 use crate::harness::env;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
+pub use checkov::ensure_checkov;
+pub use terraform::{ensure_terraform, terraform};
 
 /// Names a broker to use instead of starting one.
 pub const AMQP_URI_ENV: &str = "AMQP_URI";

@@ -1,9 +1,11 @@
 //! `cargo xtask test`: every test, with a real broker that belongs to this run alone.
 
 mod control_plane;
+mod slow;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
 use ::tests::harness::{self, env};
 use ::tests::ledger::{self, LEDGER_ENV, Summary};
@@ -24,7 +26,8 @@ This runs every test of the workspace and of the stand-in provers.
      the status page is tested in the one, the gateway with the other.
   3. etcd, kube-apiserver, kubectl, KWOK and Helm are built with Go unless an earlier run has built
      them: `kubectl zero` and the chart are tested against a real Kubernetes API server. The first time
-     takes fifteen to thirty minutes on two cores; it goes on in the background of step 4.
+     takes fifteen to thirty minutes on two cores; it goes on in the background of step 4. OpenTofu is
+     built too where there is no Terraform, for the tests of `terraform`: another five minutes.
   4. The scaler and the stand-in provers are built: the tests start them as processes.
   5. A private broker is started on free loopback ports; it ends with this command, data and all.
   6. The tests run; those that found no broker are counted at the end.";
@@ -32,6 +35,9 @@ This runs every test of the workspace and of the stand-in provers.
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Runs the slow tests instead of the fast ones: checkov on `terraform`.
+    #[arg(long, conflicts_with = "passed_through")]
+    slow: bool,
     /// Passed to the tests as they are: a filter, `--nocapture`, …
     #[arg(last = true)]
     passed_through: Vec<String>,
@@ -52,10 +58,14 @@ struct Run<'a> {
     ledger: PathBuf,
     broker: Broker,
     cluster: Option<Programs>,
+    terraform: Option<PathBuf>,
 }
 
 /// Runs all tests; fails when one fails, and in CI also when one was skipped.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.slow {
+        return slow::run();
+    }
     shell::say(PLAN);
     let target = shell::target_dir()?;
     let record = tempfile::tempdir().context("make a folder for the record of this run")?;
@@ -70,7 +80,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     shell::say(&format!("a broker answers at {}", broker.access().amqp));
     shell::step("programs of a Kubernetes control plane");
     let cluster = cluster_programs(preparation)?;
-    let run = Run { args, target, ledger: record.path().join("ledger"), broker, cluster };
+    shell::step("Terraform");
+    let terraform = optional("Terraform", "of `terraform`", |say| {
+        provision::ensure_terraform(say, &AtomicBool::new(false))
+    })?;
+    let run =
+        Run { args, target, ledger: record.path().join("ledger"), broker, cluster, terraform };
     let outcomes = [run.workspace(), run.stand_ins(), run.judge()];
     drop(run);
     let failed: Vec<String> =
@@ -84,14 +99,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn optional(
     what: &str,
     tests: &str,
-    ensure: fn(provision::Say<'_>) -> anyhow::Result<PathBuf>,
-) -> anyhow::Result<()> {
+    ensure: impl FnOnce(provision::Say<'_>) -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<Option<PathBuf>> {
     match ensure(&mut |line: &str| shell::say(line)) {
         Err(error) if !is_ci() => {
             shell::say(&format!("no {what}, the tests {tests} will be skipped: {error:#}"));
-            Ok(())
+            Ok(None)
         }
-        outcome => outcome.map(drop),
+        outcome => outcome.map(Some),
     }
 }
 
@@ -149,6 +164,9 @@ impl Run<'_> {
             .args(&self.args.passed_through);
         if let Some(programs) = &self.cluster {
             command.env(env::CLUSTER_DIR, programs.folder());
+        }
+        if let Some(terraform) = &self.terraform {
+            command.env(env::TERRAFORM, terraform);
         }
         shell::run(command)
     }

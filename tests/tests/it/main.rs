@@ -47,6 +47,8 @@ mod shared_broker;
 #[cfg(test)]
 mod stand_in;
 #[cfg(test)]
+mod terraform;
+#[cfg(test)]
 mod user;
 #[cfg(test)]
 mod wire;

@@ -1,0 +1,19 @@
+# Every value that is refused.
+
+mock_provider "google" {}
+
+run "shapes" {
+  command = plan
+
+  variables {
+    project_id = "Example Project"
+    name       = "My State"
+    location   = "Europe"
+  }
+
+  expect_failures = [
+    var.project_id,
+    var.name,
+    var.location,
+  ]
+}

@@ -1,0 +1,11 @@
+terraform {
+  # Since 1.9 a variable's validation may look at other variables.
+  required_version = ">= 1.9"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 8.7, < 9"
+    }
+  }
+}
