@@ -41,6 +41,8 @@ pub mod env {
     pub const STAND_IN_DIR: &str = "ZERO_TEST_STAND_IN_DIR";
     /// The directory of etcd, kube-apiserver, kubectl and KWOK.
     pub const CLUSTER_DIR: &str = "ZERO_TEST_CLUSTER_DIR";
+    /// The directory of Kubernetes' controllers and of KEDA.
+    pub const KEDA_DIR: &str = "ZERO_TEST_KEDA_DIR";
 }
 
 /// The test binary's broker, started by the first test that asks when the run has not started one.
