@@ -39,7 +39,7 @@ impl Services {
             for stream in listener.incoming().flatten() {
                 let names = names.clone();
                 // A connection that fails is seen by whoever made it.
-                thread::spawn(move || names.connect(stream).map_err(drop));
+                thread::spawn(move || names.connect(&stream).map_err(drop));
             }
         });
         Ok(services)
@@ -84,7 +84,7 @@ impl Services {
     }
 
     /// One request of the form `CONNECT name:port HTTP/1.1`.
-    fn connect(&self, stream: TcpStream) -> anyhow::Result<()> {
+    fn connect(&self, mut stream: &TcpStream) -> anyhow::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut request = String::new();
         reader.read_line(&mut request)?;
@@ -97,10 +97,10 @@ impl Services {
         let far = self.table().named(target).and_then(|behind| dial(&behind));
         match far {
             Some(far) => {
-                (&stream).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-                relay(&stream, &far);
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                relay(stream, &far);
             }
-            None => (&stream).write_all(b"HTTP/1.1 503 no ready pod\r\n\r\n")?,
+            None => stream.write_all(b"HTTP/1.1 503 no ready pod\r\n\r\n")?,
         }
         Ok(())
     }

@@ -31,11 +31,12 @@ fn run(stage: &Stage) -> Result<()> {
     site.zero(&["prove", &site.witness("devnet", 6), "--detach"])?;
     site.until_ready("worker", 2)?;
     for look in LOOKS {
-        let told = site.zero(look)?;
+        let told = site.zero_looks(look)?;
         ensure!(!told.is_empty(), "`kubectl zero {}` says nothing", look.join(" "));
     }
     site.doctor_finds_no(&["H1", "H9", "H10"])?;
-    let status = site.zero_json(&["status"])?;
+    let status = site.zero_looks(&["status", "-o", "json"])?;
+    let status: Value = serde_json::from_str(&status).context("read what status says")?;
     let workers = status.pointer("/workers/connected").and_then(Value::as_u64);
     ensure!(workers == Some(2), "status tells of {workers:?} workers: {status}");
     let block = MISTAKE.to_string();

@@ -199,9 +199,8 @@ impl Site<'_> {
 
     /// `kubectl zero doctor` looks for these hazards and does not find them, whatever else it finds.
     pub fn doctor_finds_no(&self, hazards: &[&str]) -> Result<()> {
-        let answer = self.kubectl(&["zero", "doctor", "-o", "json"])?;
-        let told: Value = serde_json::from_str(&answer.stdout)
-            .with_context(|| format!("read what doctor says: {answer:?}"))?;
+        let told = self.zero_looks(&["doctor", "-o", "json"])?;
+        let told: Value = serde_json::from_str(&told).context("read what doctor says")?;
         let verdict = |id: &&str| {
             let mut checks = told.as_array().into_iter().flatten();
             let check = checks.find(|check| check.get("id").is_some_and(|told| told == *id));
