@@ -307,7 +307,7 @@ fn lower(text: &str) -> String {
 
 /// `zero-backlog-` and eight hex digits of the keys that mean something to us, so the HPA keeps
 /// finding it across replicas, versions and restarts.
-fn metric_name(metadata: &HashMap<String, String>) -> String {
+pub(crate) fn metric_name(metadata: &HashMap<String, String>) -> String {
     let mut fnv = Fnv::default();
     for key in KEYS {
         for key in [key.to_owned(), format!("{key}FromEnv")] {

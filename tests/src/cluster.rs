@@ -2,13 +2,15 @@
 //!
 //! etcd, kube-apiserver and kubectl are the real ones. Nodes and their kubelets are played by KWOK, of the Kubernetes
 //! project: a pod is running as soon as it is bound to a node, and its ports lead to whatever local ports a test names.
-//! There are no controllers and no scheduler: nobody makes pods of a Deployment, and a deleted namespace stays.
+//! There are no controllers and no scheduler unless somebody adds them (`crate::e2e` does): nobody makes pods of a
+//! Deployment, and a deleted namespace stays.
 //!
 //! Dropping the value ends everything, and a guard process does so when the owner itself is killed.
 
 mod files;
 mod forward;
 mod login;
+mod networks;
 mod pki;
 mod pod;
 mod port_forward;
@@ -50,6 +52,15 @@ metadata:
   name: node-0
 ";
 
+/// Who says what becomes of pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodLife {
+    /// KWOK: a pod is ready as soon as it is bound, and gone as soon as it is deleted.
+    Played,
+    /// Whoever has the control plane.
+    Ours,
+}
+
 /// A control plane that belongs to this value.
 pub struct ControlPlane {
     programs: Programs,
@@ -63,17 +74,22 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts a control plane and waits until it and its node are ready.
     pub fn start(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, PodLife::Played)
+    }
+
+    /// The same, with a say in what becomes of pods.
+    pub fn start_with(programs: &Programs, pods: PodLife) -> anyhow::Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::first_start(programs) {
+            match Self::first_start(programs, pods) {
                 Err(error) if attempt < ATTEMPTS && is_bad_luck(&error) => attempt += 1,
                 outcome => return outcome.context("start a Kubernetes control plane"),
             }
         }
     }
 
-    fn first_start(programs: &Programs) -> anyhow::Result<Self> {
-        let files = Files::write()?;
+    fn first_start(programs: &Programs, pods: PodLife) -> anyhow::Result<Self> {
+        let files = Files::write(pods)?;
         let guard = Guard::start(files.home())?;
         let mut plane = Self {
             programs: programs.clone(),
@@ -83,19 +99,22 @@ impl ControlPlane {
             forwards: Mutex::default(),
             counter: AtomicU32::new(0),
         };
-        match plane.bring_up() {
+        match plane.bring_up(pods) {
             Ok(()) => Ok(plane),
             Err(error) => Err(error.context(plane.files.last_words())),
         }
     }
 
-    fn bring_up(&mut self) -> anyhow::Result<()> {
+    fn bring_up(&mut self, pods: PodLife) -> anyhow::Result<()> {
         self.processes.push(self.programs.start_etcd(&self.files)?);
         self.processes.push(self.programs.start_api_server(&self.files)?);
         self.wait_for("the API server to be ready", |plane| {
             plane.kubectl(&["get", "--raw=/readyz"]).map(drop)
         })?;
         self.apply(include_str!("../cluster/crds.yaml"))?;
+        if pods == PodLife::Played {
+            self.apply(include_str!("../cluster/scaledobjects.yaml"))?;
+        }
         self.apply(NODE)?;
         self.kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
         self.processes.push(self.programs.start_kwok(&self.files)?);
@@ -228,6 +247,49 @@ impl ControlPlane {
         command.arg(format!("pod/{pod}")).arg(format!(":{pod_port}"));
         let log = self.files.path(&format!("port-forward-{}.log", self.number()));
         PortForward::start(command, self.home(), &log)
+    }
+
+    /// Starts one more program of the control plane; what it says goes into a file of that name.
+    pub(crate) fn add_program(
+        &mut self,
+        program: &Path,
+        log: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> anyhow::Result<()> {
+        let mut command = programs::own(program, self.home());
+        prepare(&mut command);
+        self.processes.push(Process::spawn(command, self.home(), &self.files.path(log))?);
+        Ok(())
+    }
+
+    /// The real kubectl.
+    pub(crate) fn kubectl_program(&self) -> &Path {
+        &self.programs.kubectl
+    }
+
+    /// The second number of the addresses that pods may have: 127.N.0.0/16 is this control plane's.
+    pub(crate) fn pod_network(&self) -> u8 {
+        self.files.networks.pods()
+    }
+
+    /// A file of the control plane's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.files.path(name)
+    }
+
+    /// A folder with certificates for programs that are server and client to one another.
+    pub(crate) fn peer_certificates(&self, folder: &str) -> anyhow::Result<PathBuf> {
+        self.files.add_peers(folder)
+    }
+
+    /// How a program of the control plane has ended, if one has.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<std::process::ExitStatus>> {
+        for process in &mut self.processes {
+            if let Some(status) = process.exited()? {
+                return Ok(Some(status));
+            }
+        }
+        Ok(None)
     }
 
     fn number(&self) -> u32 {

@@ -43,6 +43,8 @@ pub mod env {
     pub const CLUSTER_DIR: &str = "ZERO_TEST_CLUSTER_DIR";
     /// Terraform or OpenTofu.
     pub const TERRAFORM: &str = "ZERO_TEST_TERRAFORM";
+    /// The directory of Kubernetes' controllers and of KEDA.
+    pub const KEDA_DIR: &str = "ZERO_TEST_KEDA_DIR";
 }
 
 /// The test binary's broker, started by the first test that asks when the run has not started one.

@@ -10,6 +10,8 @@ pub mod bench;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod docker;
+#[cfg(feature = "e2e")]
+pub mod e2e;
 pub mod harness;
 pub mod helm;
 #[cfg(feature = "product")]

@@ -9,6 +9,7 @@ mod checkov;
 mod debian;
 mod go;
 pub mod helm;
+pub mod keda;
 pub mod kubernetes;
 mod terraform;
 

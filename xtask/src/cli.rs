@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, demo, lint, matrix, test};
+use crate::{bench, demo, e2e, lint, matrix, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Bench(bench::Args),
     /// The whole product at work on this machine, with a stand-in prover.
     Demo(demo::Args),
+    /// The whole product on a real control plane with the real KEDA, scenario by scenario.
+    E2e(e2e::Args),
     /// Format, lints, documentation, licences and the rules of the house.
     Lint,
     /// The whole-product tests against several series of RabbitMQ in turn.
@@ -33,6 +35,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Bench(args) => bench::run(&args)?,
         Command::Demo(args) => return demo::run(&args),
+        Command::E2e(args) => e2e::run(&args)?,
         Command::Lint => lint::run()?,
         Command::Matrix(args) => matrix::run(&args)?,
         Command::Test(args) => test::run(&args)?,

@@ -3,6 +3,7 @@
 mod bench;
 mod cli;
 mod demo;
+mod e2e;
 mod lint;
 mod matrix;
 mod rules;

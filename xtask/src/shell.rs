@@ -49,13 +49,17 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Runs a command with its output shown, and its line and time around it.
-#[expect(clippy::disallowed_methods, reason = "how long a command took is told, not decided on")]
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    run_with_input(command.stdin(Stdio::null()))
+}
+
+/// The same, with the user at its standard input.
+#[expect(clippy::disallowed_methods, reason = "how long a command took is told, not decided on")]
+pub(crate) fn run_with_input(command: &mut Command) -> anyhow::Result<()> {
     let line = shown(command);
     say(&format!("$ {line}"));
     let started = Instant::now();
-    let status =
-        command.stdin(Stdio::null()).status().with_context(|| format!("start `{line}`"))?;
+    let status = command.status().with_context(|| format!("start `{line}`"))?;
     let took = started.elapsed().as_secs_f32();
     if !status.success() {
         bail!("`{line}` ended with {status} after {took:.1} s");

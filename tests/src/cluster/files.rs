@@ -6,16 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tempfile::TempDir;
 
+use super::PodLife;
 use super::login::Login;
+use super::networks::Networks;
 use super::pki::{Authority, Pair, service_account_key};
 use crate::ports::free;
 use crate::process::tail;
+
+/// Who the API server is to servers that extend it.
+pub(super) const FRONT_PROXY: &str = "front-proxy-client";
 
 /// The directory; it goes when this value goes.
 pub(super) struct Files {
     home: TempDir,
     authority: Authority,
     pub(super) ports: Ports,
+    pub(super) networks: Networks,
 }
 
 /// The ports of one control plane, all on the loopback interface.
@@ -28,11 +34,12 @@ pub(super) struct Ports {
 
 impl Files {
     /// Makes the directory with all that the programs read at their start.
-    pub(super) fn write() -> anyhow::Result<Self> {
+    pub(super) fn write(pods: PodLife) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("zero-cluster-").tempdir()?;
         let [etcd, etcd_peers, api_server, kubelet] = free()?;
         let ports = Ports { etcd, etcd_peers, api_server, kubelet };
-        let files = Self { home, authority: Authority::new()?, ports };
+        let networks = Networks::claim()?;
+        let files = Self { home, authority: Authority::new()?, ports, networks };
         files.add("ca.crt", &files.authority.pem())?;
         files.add_pair("api-server", &files.authority.server()?)?;
         files.add_pair("kubelet", &files.authority.server()?)?;
@@ -44,7 +51,11 @@ impl Files {
         let key = service_account_key()?;
         files.add("service-accounts.key", &key.serialize_pem())?;
         files.add("service-accounts.pub", &key.public_key_pem())?;
-        files.add("kwok.yaml", include_str!("../../cluster/kwok.yaml"))?;
+        // An authority of its own: whoever has its certificate may speak in anybody's name.
+        let aggregation = Authority::new()?;
+        files.add("front-proxy-ca.crt", &aggregation.pem())?;
+        files.add_pair("front-proxy", &aggregation.client(FRONT_PROXY, None)?)?;
+        files.add("kwok.yaml", &stages(pods))?;
         files.add_kubeconfig("admin.kubeconfig", &Login::ADMIN)?;
         Ok(files)
     }
@@ -74,6 +85,14 @@ impl Files {
         logs.map(|name| format!("-- {name}\n{}", tail(&self.path(name)))).concat()
     }
 
+    /// A folder with a certificate for both ends of connections between programs of this machine.
+    pub(super) fn add_peers(&self, folder: &str) -> anyhow::Result<PathBuf> {
+        fs::create_dir_all(self.path(folder))?;
+        self.add(&format!("{folder}/ca.crt"), &self.authority.pem())?;
+        self.add_pair(&format!("{folder}/tls"), &self.authority.peer()?)?;
+        Ok(self.path(folder))
+    }
+
     fn add(&self, name: &str, text: &str) -> anyhow::Result<()> {
         fs::write(self.path(name), text).with_context(|| format!("write {name}"))
     }
@@ -81,5 +100,13 @@ impl Files {
     fn add_pair(&self, name: &str, pair: &Pair) -> anyhow::Result<()> {
         self.add(&format!("{name}.crt"), &pair.cert)?;
         self.add(&format!("{name}.key"), &pair.key)
+    }
+}
+
+fn stages(pods: PodLife) -> String {
+    let nodes = include_str!("../../cluster/kwok.yaml");
+    match pods {
+        PodLife::Played => [nodes, include_str!("../../cluster/kwok-pods.yaml")].join(""),
+        PodLife::Ours => nodes.to_owned(),
     }
 }

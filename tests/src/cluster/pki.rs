@@ -41,6 +41,16 @@ impl Authority {
         self.sign(&params)
     }
 
+    /// A certificate for programs of this machine that are server and client to one another.
+    pub(super) fn peer(&self) -> anyhow::Result<Pair> {
+        let mut params =
+            CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&params)
+    }
+
     /// A user's certificate: Kubernetes reads the name from its CN and the group from its O.
     pub(super) fn client(&self, user: &str, group: Option<&str>) -> anyhow::Result<Pair> {
         let mut params = CertificateParams::default();

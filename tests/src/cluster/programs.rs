@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use super::files::Files;
+use super::files::{FRONT_PROXY, Files};
 use crate::process::Process;
 use crate::provision::kubernetes::Programs;
 
@@ -34,13 +34,23 @@ impl Programs {
             &format!("--etcd-servers=http://127.0.0.1:{}", files.ports.etcd),
             "--authorization-mode=RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            // It wants each namespace to have a service account, and the controllers that make them do not run.
-            "--disable-admission-plugins=ServiceAccount",
+            // On the loopback interface, so that somebody can listen there.
+            &format!("--service-cluster-ip-range={}", files.networks.services()),
+            // The one wants each namespace to have a service account, the other gives nodes a taint: the controllers
+            // that make these and take them away do not run.
+            "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
             "--kubelet-preferred-address-types=InternalIP",
             "--profiling=false",
+            // Servers that extend the API believe it who is asking.
+            &format!("--requestheader-allowed-names={FRONT_PROXY}"),
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         ]);
         let paths = [
+            ("--requestheader-client-ca-file", "front-proxy-ca.crt"),
+            ("--proxy-client-cert-file", "front-proxy.crt"),
+            ("--proxy-client-key-file", "front-proxy.key"),
             ("--client-ca-file", "ca.crt"),
             ("--tls-cert-file", "api-server.crt"),
             ("--tls-private-key-file", "api-server.key"),
@@ -83,7 +93,7 @@ impl Programs {
 }
 
 /// Nothing of the caller's environment but the path; `HOME` is how the guard knows our processes.
-fn own(program: &Path, home: &Path) -> Command {
+pub(super) fn own(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

@@ -177,7 +177,7 @@ async fn error_details_are_bounded() {
     let alias = scaled_object("ns", "so", &[("broker", &"b".repeat(50_000))]);
     let of_alias = bench.client.is_active(&alias).await.unwrap_err();
     let pattern = scaled_object("ns", "so", &[("queues", &"(".repeat(50_000))]);
-    let of_pattern = bench.client.metric_spec(&pattern).await.unwrap_err();
+    let of_pattern = bench.client.metrics(&pattern).await.unwrap_err();
     // In an address each of these letters takes six characters.
     let vhost = scaled_object("ns", "so", &[("broker", BROKER), ("vhost", &"é".repeat(120))]);
     let metric = bench.client.metric_spec(&vhost).await.unwrap().metric_name;

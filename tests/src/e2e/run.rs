@@ -1,0 +1,141 @@
+//! Running scenarios one after the other, and telling of them.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use super::scenarios::{ALL, Scenario};
+use super::stage::Stage;
+
+/// Runs the whole product on a real control plane with the real KEDA, scenario by scenario.
+#[derive(Debug, Parser)]
+#[command(name = "zero-e2e")]
+pub struct Options {
+    /// Only this scenario; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Leave everything running after the last scenario until Enter is pressed or standard input ends.
+    #[arg(long)]
+    pub keep: bool,
+    /// Tell the scenarios and run none.
+    #[arg(long)]
+    pub list: bool,
+    /// Run the scenarios so many times.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub times: u32,
+    /// Where logs go when a scenario fails.
+    #[arg(long, value_name = "DIR", default_value = "target/e2e")]
+    pub logs: PathBuf,
+}
+
+/// What became of one scenario.
+struct Told {
+    name: &'static str,
+    took: Duration,
+    failed: Option<String>,
+}
+
+/// Runs what the options say; the exit code is a failure when one scenario failed.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if options.list {
+        let lines = ALL.iter().map(|one| format!("{:<24} {}\n", one.name, one.about));
+        std::io::stdout().write_all(lines.collect::<String>().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = chosen(&options.only)?;
+    let stage = Stage::start(&mut |line: &str| say(line))?;
+    let mut told = Vec::new();
+    for scenario in chosen.iter().cycle().take(chosen.len() * options.times as usize) {
+        told.push(play(scenario, &stage));
+    }
+    let failed = told.iter().filter(|one| one.failed.is_some()).count();
+    if failed > 0 {
+        let kept = keep_logs(stage.plane.home(), &options.logs);
+        say(&kept.map_or_else(
+            |error| format!("no logs were kept: {error:#}"),
+            |to| format!("the logs of every process are in {}", to.display()),
+        ));
+    }
+    tell(&told);
+    if options.keep {
+        wait_for_enter(&stage);
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let find = |name: &String| ALL.iter().find(|scenario| scenario.name == *name);
+    names
+        .iter()
+        .map(|name| {
+            find(name).with_context(|| format!("there is no scenario `{name}`; --list tells them"))
+        })
+        .collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a scenario took is told, not decided on")]
+fn play(scenario: &Scenario, stage: &Stage) -> Told {
+    say(&format!("== {}: {}", scenario.name, scenario.about));
+    let started = Instant::now();
+    let outcome = (scenario.run)(stage);
+    let took = started.elapsed();
+    let failed = outcome.err().map(|error| format!("{error:#}"));
+    match &failed {
+        None => say(&format!("   good, {} s", took.as_secs())),
+        Some(why) => say(&format!("   FAILED after {} s: {why}", took.as_secs())),
+    }
+    Told { name: scenario.name, took, failed }
+}
+
+fn tell(all: &[Told]) {
+    say("");
+    for Told { name, took, failed } in all {
+        let end = if failed.is_none() { "good" } else { "FAILED" };
+        say(&format!("{name:<24} {end:<8} {:>4} s", took.as_secs()));
+    }
+    let failed = all.iter().filter(|one| one.failed.is_some()).count();
+    say(&format!("{} passed, {failed} failed", all.len() - failed));
+}
+
+/// The logs of the control plane and of every pod.
+fn keep_logs(home: &Path, to: &Path) -> Result<PathBuf> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    copy_logs(home, to)?;
+    fs::canonicalize(to).context("find the logs")
+}
+
+fn copy_logs(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { bail!("a file without a name") };
+        let pods = name == "pods" || from.file_name().is_some_and(|folder| folder == "pods");
+        if path.is_dir() && pods {
+            copy_logs(&path, &to.join(name))?;
+        } else if path.extension().is_some_and(|end| end == "log") {
+            fs::create_dir_all(to)?;
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_enter(stage: &Stage) {
+    say(&format!("export KUBECONFIG={}", stage.plane.kubeconfig().display()));
+    say(&format!("export PATH={}:$PATH", stage.images().display()));
+    say("everything keeps running; press Enter to end it");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

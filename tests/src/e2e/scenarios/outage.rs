@@ -1,0 +1,62 @@
+//! The broker is gone for three minutes.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::Scenario;
+use crate::e2e::objects::{Scaling, Service, Workers};
+use crate::e2e::site::{LATER, SOON, Site};
+use crate::e2e::stage::{Stage, new_broker};
+
+/// How long.
+const GONE: Duration = Duration::from_secs(180);
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "outage",
+    about: "broker gone for 3 minutes in the middle of a proof, with and without KEDA's fallback: replicas never drop, the proof is verified",
+    run,
+};
+
+fn run(stage: &Stage) -> Result<()> {
+    let mut broker = new_broker()?;
+    let site = Site::on(stage, SCENARIO.name, broker.access())?;
+    site.scaler(1)?;
+    site.leader(Service::default())?;
+    let plain = Workers { ms_per_txn: 4_000, ..Workers::default() };
+    site.workers(&plain)?;
+    // Wanted by messages that nobody takes: its replicas are the fallback's matter alone.
+    site.workers(&Workers { name: "with-fallback".to_owned(), ..plain })?;
+    site.fill(&["held".to_owned()], 3)?;
+    site.scale(&Scaling {
+        metadata: vec![("target", "1".to_owned()), ("queues", "task-.*".to_owned())],
+        ..Scaling::default()
+    })?;
+    site.scale(&Scaling {
+        workers: "with-fallback".to_owned(),
+        metadata: vec![("target", "1".to_owned()), ("queues", "held".to_owned())],
+        more: json!({"fallback": {"failureThreshold": 3, "replicas": 4}}),
+        ..Scaling::default()
+    })?;
+    site.zero(&["prove", &site.witness("devnet", 8), "--detach"])?;
+    site.until_ready("worker", 4)?;
+    site.until_ready("with-fallback", 3)?;
+    let watches = [site.watch("worker"), site.watch("with-fallback")];
+    broker.kill()?;
+    site.throughout("no worker less while the broker is gone", GONE, || {
+        let now = [site.replicas("worker")?, site.replicas("with-fallback")?];
+        ensure!(now[0] == 4 && now[1] >= 3, "there are {now:?}");
+        Ok(())
+    })?;
+    ensure!(site.replicas("with-fallback")? == 4, "the fallback did not come");
+    let (status, _, words) = site.condition("worker", "Ready")?;
+    ensure!(status != "True", "KEDA does not say that something is wrong: {words}");
+    broker.start()?;
+    site.until_replicas("with-fallback", SOON, |now| now == 3)?;
+    site.until_verified(1)?;
+    site.until_replicas("worker", LATER, |now| now == 0)?;
+    let [plain, fallback] = watches.each_ref().map(crate::e2e::watch::Watch::seen);
+    ensure!(fallback == [3, 4, 3], "with the fallback it was {fallback:?} (without: {plain:?})");
+    site.nobody_was_cut_off()
+}

@@ -1,0 +1,56 @@
+//! The scaler is killed, both are, and it is upgraded, while work is done.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Scenario;
+use crate::e2e::objects::{Scaling, Workers};
+use crate::e2e::site::{SOON, Site};
+use crate::e2e::stage::Stage;
+
+/// Several polls, and several looks of the autoscaler.
+const A_WHILE: Duration = Duration::from_secs(10);
+/// Workers wanted, by as many messages that nobody takes.
+const WANTED: u64 = 3;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "scalers",
+    about: "one scaler killed, both killed, rolling upgrade: replicas never drop, and more work is still seen",
+    run,
+};
+
+fn run(stage: &Stage) -> Result<()> {
+    let site = Site::new(stage, SCENARIO.name)?;
+    site.scaler(2)?;
+    site.workers(&Workers::default())?;
+    site.fill(&["held".to_owned()], usize::try_from(WANTED)?)?;
+    site.scale(&Scaling {
+        replicas: (0, 8),
+        metadata: vec![("target", "1".to_owned()), ("queues", "held.*".to_owned())],
+        ..Scaling::default()
+    })?;
+    site.until_ready("worker", WANTED)?;
+    let watch = site.watch("worker");
+    let steady = || {
+        let now = site.replicas("worker")?;
+        ensure!(now == WANTED, "there are {now} replicas");
+        Ok(())
+    };
+    let pods = site.ready_pods("zero-scaler");
+    for killed in [pods.get(..1).unwrap_or_default(), &pods] {
+        for pod in killed {
+            stage.kubelet.kill(&site.name, pod);
+        }
+        site.throughout("the workers while scalers are killed", A_WHILE, steady)?;
+        site.until_ready("zero-scaler", 2)?;
+    }
+    site.kubectl(&["rollout", "restart", "deployment/zero-scaler"])?;
+    let rolled = site.kubectl(&["rollout", "status", "deployment/zero-scaler", "--timeout=60s"])?;
+    ensure!(rolled.code == Some(0), "{}", rolled.stderr);
+    site.throughout("the workers after an upgrade", A_WHILE, steady)?;
+    ensure!(watch.seen() == [WANTED], "it was {:?}", watch.seen());
+    site.fill(&["held-too".to_owned()], 2)?;
+    site.until_replicas("worker", SOON, |now| now == WANTED + 2)?;
+    Ok(())
+}

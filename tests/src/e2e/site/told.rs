@@ -1,0 +1,213 @@
+//! What a site's API server, broker and proof service tell, and waiting for it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{LATER, SOON, Site};
+use crate::access::segment;
+use crate::e2e::services::is_ready;
+use crate::e2e::watch::Watch;
+use crate::poll;
+
+impl Site<'_> {
+    /// An object of this namespace, such as `/apis/apps/v1` and `deployments/worker`.
+    pub fn get(&self, group: &str, rest: &str) -> Result<Value> {
+        self.stage.api.get(&self.path(group, rest))
+    }
+
+    pub(super) fn path(&self, group: &str, rest: &str) -> String {
+        format!("{group}/namespaces/{}/{rest}", self.name)
+    }
+
+    /// How many replicas a Deployment is told to have.
+    pub fn replicas(&self, deployment: &str) -> Result<u64> {
+        let told = self.get("/apis/apps/v1", &format!("deployments/{deployment}"))?;
+        told.pointer("/spec/replicas").and_then(Value::as_u64).context("it has no replicas")
+    }
+
+    /// Until a Deployment is told to have replicas such as these; how many they are.
+    pub fn until_replicas(
+        &self,
+        deployment: &str,
+        limit: Duration,
+        wanted: impl Fn(u64) -> bool,
+    ) -> Result<u64> {
+        let what = format!("another number of replicas of `{deployment}`");
+        self.until(&what, limit, || {
+            let now = self.replicas(deployment)?;
+            ensure!(wanted(now), "it has {now}");
+            Ok(now)
+        })
+    }
+
+    /// Until so many pods of a Deployment are ready.
+    pub fn until_ready(&self, deployment: &str, count: u64) -> Result<()> {
+        self.until(&format!("{count} ready pods of `{deployment}`"), SOON, || {
+            let told = self.get("/apis/apps/v1", &format!("deployments/{deployment}"))?;
+            let number =
+                |pointer| told.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+            let seen =
+                told.pointer("/status/observedGeneration") == told.pointer("/metadata/generation");
+            let (ready, all) = (number("/status/readyReplicas"), number("/status/replicas"));
+            let updated = number("/status/updatedReplicas");
+            ensure!(
+                seen && ready == count && all == count && updated == count,
+                "{ready} of {all} are ready"
+            );
+            Ok(())
+        })
+    }
+
+    /// Waits; an error tells what stands in the way of pods, too.
+    pub fn until<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut probe: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let looked =
+            poll::until_blocking(what, limit, || probe().map_err(|error| format!("{error:#}")));
+        let trouble = self.stage.kubelet.trouble();
+        looked.map_err(|late| {
+            let late = anyhow::Error::from(late);
+            if trouble.is_empty() {
+                return late;
+            }
+            late.context(format!("pods do not start: {trouble:?}"))
+        })
+    }
+
+    /// Looks again and again for so long; fails as soon as a look does.
+    pub fn throughout(
+        &self,
+        what: &str,
+        time: Duration,
+        mut look: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let mut fault = None;
+        let over = poll::until_blocking(what, time, || match look() {
+            Ok(()) => Err("as it should be"),
+            Err(error) => {
+                fault = Some(error);
+                Ok(())
+            }
+        });
+        if let Some(error) = fault {
+            return Err(error.context(format!("it was not so throughout: {what}")));
+        }
+        ensure!(over.is_err(), "the time passed");
+        Ok(())
+    }
+
+    /// Until a ScaledObject is ready.
+    pub fn until_scaled(&self, object: &str) -> Result<()> {
+        self.until("the ScaledObject to be ready", SOON, || {
+            let (status, reason, words) = self.condition(object, "Ready")?;
+            ensure!(status == "True", "{reason}: {words}");
+            Ok(())
+        })
+    }
+
+    /// The proofs as `kubectl zero proofs` lists them.
+    pub fn proofs(&self) -> Result<Vec<Value>> {
+        let told = self.zero_json(&["proofs"])?;
+        told.as_array().cloned().with_context(|| format!("no list of proofs: {told}"))
+    }
+
+    /// Until the proof service has verified so many proofs.
+    pub fn until_verified(&self, count: usize) -> Result<()> {
+        self.until(&format!("{count} verified proofs"), LATER, || {
+            let proofs = self.proofs()?;
+            let states: Vec<&str> =
+                proofs.iter().filter_map(|proof| proof.get("state")?.as_str()).collect();
+            ensure!(!states.contains(&"failed"), "a proof has failed: {proofs:?}");
+            let verified = states.iter().filter(|state| **state == "verified").count();
+            ensure!(verified >= count, "{states:?}");
+            Ok(())
+        })
+    }
+
+    /// Keeps what a Deployment is told to be from now on.
+    #[must_use]
+    pub fn watch(&self, deployment: &str) -> Watch {
+        let path = self.path("/apis/apps/v1", &format!("deployments/{deployment}"));
+        Watch::start(self.stage.api.clone(), path)
+    }
+
+    /// Names of the pods of a Deployment that are ready and not ending.
+    #[must_use]
+    pub fn ready_pods(&self, app: &str) -> Vec<String> {
+        let pods = self.stage.kubelet.pods(&self.name);
+        let of = |pod: &&Value| {
+            pod.pointer("/metadata/labels/app").is_some_and(|told| told == app)
+                && is_ready(pod)
+                && pod.pointer("/metadata/deletionTimestamp").is_none()
+        };
+        let names =
+            pods.iter().filter(of).filter_map(|pod| pod.pointer("/metadata/name")?.as_str());
+        names.map(ToOwned::to_owned).collect()
+    }
+
+    /// No worker was cut off in its work: whoever was asked to end did so in good order.
+    pub fn nobody_was_cut_off(&self) -> Result<()> {
+        let ended = self.stage.kubelet.ended(&self.name);
+        let bad: Vec<_> =
+            ended.iter().filter(|ended| ended.overdue || ended.code != Some(0)).collect();
+        ensure!(bad.is_empty(), "containers did not end in good order: {bad:?}");
+        Ok(())
+    }
+
+    /// No task went back to its queue once it was in a worker's hands.
+    pub fn nothing_came_back(&self) -> Result<()> {
+        let ended = self.stage.kubelet.ended(&self.name);
+        let outcomes =
+            ended.iter().flat_map(|ended| ended.metrics.iter()).flat_map(|text| text.lines());
+        let bad: Vec<&str> = outcomes
+            .filter(|line| line.starts_with("zero_worker_tasks_total{"))
+            .filter(|line| !line.contains("outcome=\"done\"") && !line.ends_with(" 0"))
+            .collect();
+        ensure!(bad.is_empty(), "tasks did not end well: {bad:?}");
+        Ok(())
+    }
+
+    /// A queue as the broker tells it.
+    pub fn queue(&self, name: &str) -> Result<Value> {
+        let path = format!("/api/queues/{}/{}", segment(&self.name), segment(name));
+        self.access.management().get(&path)
+    }
+
+    /// A condition of a ScaledObject: its status, its reason and its words.
+    pub fn condition(&self, object: &str, kind: &str) -> Result<(String, String, String)> {
+        let told = self.get("/apis/keda.sh/v1alpha1", &format!("scaledobjects/{object}"))?;
+        let all = told.pointer("/status/conditions").and_then(Value::as_array);
+        let found =
+            all.into_iter().flatten().find(|one| one.get("type").is_some_and(|told| told == kind));
+        let Some(found) = found else { bail!("`{object}` has no condition {kind} yet") };
+        let text =
+            |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok((text("status"), text("reason"), text("message")))
+    }
+
+    /// The words of the Events of this namespace.
+    pub fn events(&self) -> Result<Vec<String>> {
+        let events = self.stage.api.list(&self.path("/api/v1", "events"))?;
+        let words = events.iter().filter_map(|event| event.get("message")?.as_str());
+        Ok(words.map(ToOwned::to_owned).collect())
+    }
+
+    /// `kubectl zero doctor` looks for these hazards and does not find them, whatever else it finds.
+    pub fn doctor_finds_no(&self, hazards: &[&str]) -> Result<()> {
+        let told = self.zero_looks(&["doctor", "-o", "json"])?;
+        let told: Value = serde_json::from_str(&told).context("read what doctor says")?;
+        let verdict = |id: &&str| {
+            let mut checks = told.as_array().into_iter().flatten();
+            let check = checks.find(|check| check.get("id").is_some_and(|told| told == *id));
+            check.and_then(|check| check.get("verdict")?.as_str())
+        };
+        let bad: Vec<_> = hazards.iter().filter(|id| verdict(id) != Some("notFound")).collect();
+        ensure!(bad.is_empty(), "doctor does not clear {bad:?}: {told}");
+        Ok(())
+    }
+}
