@@ -47,7 +47,8 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Phase {
-    pub(crate) phase: String,
+    #[serde(rename = "phase")]
+    pub(crate) name: String,
     pub(crate) from_seconds: Option<f64>,
     pub(crate) to_seconds: Option<f64>,
 }
@@ -123,7 +124,7 @@ impl Report {
                 let share = phase.took().filter(|_| whole > 0.0);
                 let share = known(share, |took| format!("{:.0}%", took / whole * 100.0));
                 let (from, took) = (known(phase.from_seconds, time), known(phase.took(), time));
-                table.row([number.clone(), phase.phase.clone(), from, took, share]);
+                table.row([number.clone(), phase.name.clone(), from, took, share]);
             }
         }
         table

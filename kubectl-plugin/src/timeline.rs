@@ -177,7 +177,7 @@ fn phases(svg: &mut String, scale: Scale, (attempt, began): Placed<'_>, below: f
     for phase in &attempt.phases {
         let (Some(from), Some(to)) = (phase.from_seconds, phase.to_seconds) else { continue };
         let (left, right) = (scale.x(began + from), scale.x(began + to));
-        let (name, width) = (escaped(&phase.phase), (right - left).max(0.5));
+        let (name, width) = (escaped(&phase.name), (right - left).max(0.5));
         let took = time((to - from).max(0.0));
         let _ = writeln!(
             svg,

@@ -51,7 +51,8 @@ pub struct Config {
 struct File {
     brokers: BTreeMap<String, FileBroker>,
     leader_url: Option<String>,
-    leader_token_file: Option<PathBuf>,
+    #[serde(rename = "leaderTokenFile")]
+    leader_token: Option<PathBuf>,
 }
 
 /// One broker in the YAML file; the fields are the options of the command line.
@@ -116,7 +117,7 @@ fn from_yaml(text: &str) -> Result<Config> {
         .into_iter()
         .map(|(alias, broker)| broker.build(&alias).with_context(|| format!("broker `{alias}`")));
     let brokers = brokers.collect::<Result<_>>()?;
-    Ok(Config { brokers, leader: leader(file.leader_url, file.leader_token_file)? })
+    Ok(Config { brokers, leader: leader(file.leader_url, file.leader_token)? })
 }
 
 fn leader(url: Option<String>, token_file: Option<PathBuf>) -> Result<Option<Endpoint>> {

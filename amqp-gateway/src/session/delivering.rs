@@ -5,7 +5,7 @@ use amq_protocol::protocol::basic;
 use amqp_admin::QueueRole;
 use amqp_admin::paladin::{self, Generation, Scope, head_of_prefix};
 
-use super::held::{End, Held};
+use super::held::{Company, End, Held};
 use super::leading::Answer;
 use super::{Consumer, Effect, Session};
 use crate::config::QueuePolicy;
@@ -264,11 +264,12 @@ impl Session {
 
     fn take_note(&mut self, channel: u16, incoming: &Incoming, header: wire::ContentHeader) -> u64 {
         let number = self.next_number();
-        let mut alone = true;
+        let mut company = Company::Alone;
         for held in self.held.iter_mut().filter(|held| held.is_in_hand()) {
-            (held.alone, alone) = (false, false);
+            (held.company, company) = (Company::Others, Company::Others);
         }
-        if let Some(owner) = self.settings.owner.as_ref().filter(|_| alone) {
+        let owner = self.settings.owner.as_ref();
+        if let Some(owner) = owner.filter(|_| company == Company::Alone) {
             owner.begins();
         }
         self.held.push(Held {
@@ -281,7 +282,7 @@ impl Session {
             header,
             head: None,
             since: self.now,
-            alone,
+            company,
             abort_shown: false,
             reason: None,
             withheld: Vec::new(),

@@ -26,8 +26,8 @@ pub(super) struct Held {
     /// What its first bytes say, once they have come.
     pub(super) head: Option<Head>,
     pub(super) since: Instant,
-    /// No other task was in hand as long as it was.
-    pub(super) alone: bool,
+    /// Whether other tasks were in hand while it was.
+    pub(super) company: Company,
     /// The child was told to give it up.
     pub(super) abort_shown: bool,
     /// The child's words about why it failed.
@@ -39,6 +39,13 @@ pub(super) struct Held {
     /// The broker has the result.
     pub(super) answered: bool,
     pub(super) end: End,
+}
+
+/// Whether all that is used while a task is in hand is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    Alone,
+    Others,
 }
 
 /// How far a task's end has come.
@@ -101,7 +108,7 @@ impl Held {
 
     /// What is known of this try; `owner` knows more, unless other tasks are in hand too.
     pub(super) fn account(&self, owner: Option<&dyn Owner>, now: Instant) -> Account {
-        let alone = owner.filter(|_| self.alone);
+        let alone = owner.filter(|_| self.company == Company::Alone);
         let failed = owner.filter(|_| self.reason.is_some() || !self.is_in_hand());
         Account {
             worker: owner.and_then(Owner::name),
