@@ -35,10 +35,7 @@ fn run(stage: &Stage) -> Result<()> {
         ensure!(!told.is_empty(), "`kubectl zero {}` says nothing", look.join(" "));
     }
     site.doctor_finds_no(&["H1", "H9", "H10"])?;
-    let status = site.zero_looks(&["status", "-o", "json"])?;
-    let status: Value = serde_json::from_str(&status).context("read what status says")?;
-    let workers = status.pointer("/workers/connected").and_then(Value::as_u64);
-    ensure!(workers == Some(2), "status tells of {workers:?} workers: {status}");
+    site.until("status to tell of both workers", SOON, || two_workers(&site))?;
     let block = MISTAKE.to_string();
     let told = site.zero_json(&["remove", "--block", &block, "--yes", "--reason", "a mistake"])?;
     ensure!(told.pointer("/report/outcomes").is_some(), "remove reports nothing: {told}");
@@ -57,6 +54,15 @@ fn run(stage: &Stage) -> Result<()> {
         events.iter().any(|words| words.contains("a mistake")),
         "no Event tells why: {events:?}"
     );
+    Ok(())
+}
+
+/// What the broker tells of consumers is a moment old.
+fn two_workers(site: &Site<'_>) -> Result<()> {
+    let told = site.zero_looks(&["status", "-o", "json"])?;
+    let status: Value = serde_json::from_str(&told).context("read what status says")?;
+    let workers = status.pointer("/workers/connected").and_then(Value::as_u64);
+    ensure!(workers == Some(2), "status tells of {workers:?} workers: {status}");
     Ok(())
 }
 
