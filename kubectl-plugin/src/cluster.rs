@@ -2,7 +2,8 @@
 //!
 //! `login` makes a client of kubectl's own flags, `release` says what a release is and `find` finds
 //! it, `forward` reaches its Services through the API server, `scaled` pauses and resumes its
-//! scaling, `keda` tells its version, `record` leaves an Event. Types of Kubernetes stay in here.
+//! scaling, `standing` tells what keeps its pods from coming up, `keda` tells its version, `record`
+//! leaves an Event. Types of Kubernetes stay in here.
 
 mod find;
 mod flags;
@@ -13,6 +14,7 @@ mod record;
 mod refusal;
 mod release;
 mod scaled;
+mod standing;
 
 use std::future::Future;
 use std::time::Duration;
@@ -28,6 +30,7 @@ pub(crate) use record::record;
 pub(crate) use refusal::Refusal;
 pub(crate) use release::Release;
 pub(crate) use scaled::{Hold, Scaled};
+pub(crate) use standing::{Claim, Standing, Waiting, Warning};
 
 /// A client of the API server and the namespace we look into.
 #[derive(Clone)]

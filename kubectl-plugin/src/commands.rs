@@ -50,18 +50,28 @@ pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
         }
         Command::Broker(mut command) => {
             let cluster = command.count_or_namespace(cluster);
+            let named = Named { broker, cluster, leader };
             // First: the broker's clients want the TLS provider.
-            start()?.block_on(async {
-                let broker = reach(&broker, &cluster, |words| printer.say(words)).await?;
-                let done = dispatch(command, &leader, &broker, printer).await;
-                let trouble = broker.place.as_ref().and_then(Place::trouble);
-                done.map_err(|error| match trouble {
-                    Some(trouble) => error.context(trouble),
-                    None => error,
-                })
-            })
+            start()?.block_on(on_broker(command, &named, printer))
         }
     }
+}
+
+async fn on_broker(command: BrokerCommand, named: &Named, printer: &mut Printer) -> Result<Code> {
+    let Named { broker, cluster, leader } = named;
+    let reached = match reach(broker, cluster, |words| printer.say(words)).await {
+        Err(error) if matches!(command, BrokerCommand::Doctor(_)) && broker.amqp_uri.is_none() => {
+            doctor::without_broker(cluster, broker.timeout, printer).await?;
+            return Err(error);
+        }
+        reached => reached?,
+    };
+    let done = dispatch(command, leader, &reached, printer).await;
+    let trouble = reached.place.as_ref().and_then(Place::trouble);
+    done.map_err(|error| match trouble {
+        Some(trouble) => error.context(trouble),
+        None => error,
+    })
 }
 
 /// What talking to anybody needs.

@@ -9,7 +9,9 @@ use reqwest::Url;
 
 use crate::broker::{Broker, BrokerArgs};
 use crate::change::now;
-use crate::cluster::{Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, find, record};
+use crate::cluster::{
+    Cluster, ClusterArgs, Forward, Pods, Refusal, Release, Scaled, Standing, find, record,
+};
 use crate::exit::Usage;
 use crate::leader::{Leader, LeaderArgs, Manner, token_of};
 use crate::output::Printer;
@@ -178,6 +180,13 @@ async fn way_to(
     Ok((local.transpose()?.unwrap_or(url), forward))
 }
 
+/// How a release stands in its cluster, be its broker there or not.
+pub(crate) async fn standing(flags: &ClusterArgs, limit: Duration) -> Result<Standing> {
+    let cluster = Cluster::log_in(flags, limit).await?;
+    let release = find(&cluster, flags.release.as_deref()).await?;
+    Ok(Standing::read(&cluster, &release).await)
+}
+
 async fn in_cluster(
     args: &BrokerArgs,
     flags: &ClusterArgs,
@@ -272,6 +281,11 @@ impl Place {
         };
         let ours = all.into_iter().filter(|scaled| scaled.is_of(&self.release.name));
         Ok(ours.filter(|scaled| !scaled.held.is_empty()).collect())
+    }
+
+    /// How the release stands in its cluster.
+    pub(crate) async fn standing(&self) -> Standing {
+        Standing::read(&self.cluster, &self.release).await
     }
 
     /// The name of the pod that has this address, or the address.

@@ -11,6 +11,7 @@ pub mod bench;
 pub mod cluster;
 pub mod docker;
 pub mod harness;
+pub mod helm;
 #[cfg(feature = "product")]
 pub mod keda;
 pub mod ledger;

@@ -6,6 +6,8 @@
 mod apt;
 mod cache;
 mod debian;
+mod go;
+pub mod helm;
 pub mod kubernetes;
 
 use std::path::{Path, PathBuf};

@@ -22,9 +22,9 @@ This runs every test of the workspace and of the stand-in provers.
   1. RabbitMQ is looked for, and installed when it is missing: the tests talk to a real broker.
   2. Chromium and pika, an AMQP client of Python, are looked for, and installed when they are missing:
      the status page is tested in the one, the gateway with the other.
-  3. etcd, kube-apiserver, kubectl and KWOK are built with Go unless an earlier run has built them:
-     `kubectl zero` is tested against a real Kubernetes API server. The first time takes eight to
-     twenty minutes on two cores; it goes on in the background of step 4.
+  3. etcd, kube-apiserver, kubectl, KWOK and Helm are built with Go unless an earlier run has built
+     them: `kubectl zero` and the chart are tested against a real Kubernetes API server. The first time
+     takes fifteen to thirty minutes on two cores; it goes on in the background of step 4.
   4. The scaler and the stand-in provers are built: the tests start them as processes.
   5. A private broker is started on free loopback ports; it ends with this command, data and all.
   6. The tests run; those that found no broker are counted at the end.";

@@ -2,22 +2,28 @@
 
 mod checks;
 mod sample;
+mod standing;
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::broker::Broker;
+use crate::cluster::ClusterArgs;
 use crate::exit::{self, Code};
 use crate::facts::Facts;
 use crate::output::{Printer, Table};
+use crate::place;
 use checks::{Evidence, check};
 use sample::sample;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
 The first messages of each task and control queue are looked at and given back to their places.
-What can only be seen in a cluster or in a worker's log is named, with where to look. Exits with 6
-when something is found.
+What can only be seen in a worker's log is named, with where to look. In a cluster, also what keeps
+the release's pods from coming up: volumes, images, quota, rights, room. Exits with 6 when something
+is found.
 
 Examples:
   zero doctor
@@ -75,10 +81,25 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     // A broker that does not tell is judged by its version.
     let transient = permitted.ok().flatten();
     let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
-    let findings = check(&Evidence { facts, sample, leases, version, transient });
+    let mut findings = check(&Evidence { facts, sample, leases, version, transient });
+    if let Some(place) = &broker.place {
+        findings.extend(standing::check(&place.standing().await));
+    }
     print(&findings, printer)?;
     let ill = findings.iter().any(|finding| finding.verdict == Verdict::Found);
     Ok(if ill { exit::UNHEALTHY } else { exit::DONE })
+}
+
+/// The broker cannot be reached: tells what the cluster says of the release, if that is anything.
+pub(crate) async fn without_broker(
+    cluster: &ClusterArgs,
+    limit: Duration,
+    printer: &mut Printer,
+) -> Result<()> {
+    let Ok(standing) = place::standing(cluster, limit).await else { return Ok(()) };
+    let mut findings = standing::check(&standing);
+    findings.retain(|finding| finding.verdict == Verdict::Found);
+    if findings.is_empty() { Ok(()) } else { print(&findings, printer) }
 }
 
 fn print(findings: &[Finding], printer: &mut Printer) -> Result<()> {

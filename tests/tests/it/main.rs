@@ -5,6 +5,8 @@ mod certificates;
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod cluster;

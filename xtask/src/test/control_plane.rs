@@ -1,9 +1,10 @@
-//! The programs of the tests' Kubernetes control plane, built while cargo builds ours.
+//! The programs of the tests' Kubernetes control plane, and Helm, built while cargo builds ours.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use ::tests::provision::helm;
 use ::tests::provision::kubernetes::{self, Programs};
 use anyhow::anyhow;
 
@@ -23,7 +24,10 @@ impl Preparation {
         let give_up = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&give_up);
         let worker = thread::spawn(move || {
-            kubernetes::ensure_programs(&mut |line: &str| shell::say(line), &stop)
+            let mut say = |line: &str| shell::say(line);
+            let programs = kubernetes::ensure_programs(&mut say, &stop)?;
+            helm::ensure_programs(&mut say, &stop)?;
+            Ok(programs)
         });
         Self { give_up, worker: Some(worker) }
     }
@@ -31,7 +35,7 @@ impl Preparation {
     /// Waits until they are there, or known not to be had.
     pub(super) fn wait(mut self) -> Outcome {
         if self.worker.as_ref().is_some_and(|worker| !worker.is_finished()) {
-            shell::say("waiting for etcd, kube-apiserver, kubectl and KWOK to be built");
+            shell::say("waiting for etcd, kube-apiserver, kubectl, KWOK and Helm to be built");
         }
         let ended = self.worker.take().map(JoinHandle::join);
         match ended {

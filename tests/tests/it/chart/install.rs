@@ -1,0 +1,88 @@
+//! Install, upgrade and uninstall by the real Helm on the real API server. No controller runs here: what is looked at are the
+//! objects.
+
+use std::collections::BTreeSet;
+
+use tests::helm::{CHART, Generation};
+
+use super::plane::Place;
+use super::{RELEASE, cases};
+
+/// Every kind of which the chart makes an object.
+const ALL: &str = "configmaps,secrets,services,serviceaccounts,persistentvolumeclaims,pods,deployments,statefulsets,jobs,\
+                   poddisruptionbudgets,networkpolicies,roles,rolebindings,scaledobjects.keda.sh,\
+                   triggerauthentications.keda.sh,rabbitmqclusters.rabbitmq.com,podmonitors,servicemonitors,prometheusrules";
+
+fn objects(place: &Place, namespace: &str) -> BTreeSet<String> {
+    let selector = format!("--selector=app.kubernetes.io/instance={RELEASE}");
+    let get = ["get", ALL, "--namespace", namespace, &selector, "--output=name"];
+    place.plane.kubectl(&get).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn value(place: &Place, namespace: &str, object: &str, path: &str) -> String {
+    let path = format!("jsonpath={{{path}}}");
+    place.plane.kubectl(&["get", object, "--namespace", namespace, "--output", &path]).unwrap()
+}
+
+#[test]
+fn every_case_is_installed_and_leaves_nothing() {
+    for generation in [Generation::V3, Generation::V4] {
+        let test = format!("chart_install_{generation:?}").to_lowercase();
+        let Some(place) = Place::find(&test, generation) else { return };
+        for (case, values) in cases() {
+            let namespace =
+                place.plane.namespace(&format!("{test}_{case}").replace('.', "")).unwrap();
+            let values = values.to_str().unwrap();
+            let notes =
+                place.helm_does(&namespace, &["install", RELEASE, CHART, "--values", values]);
+            assert!(notes.contains("What to type next"), "{notes}");
+            assert!(objects(&place, &namespace).len() > 5);
+            place.helm_does(&namespace, &["uninstall", RELEASE]);
+            let left = objects(&place, &namespace);
+            let kept = ["persistentvolumeclaim/zp-circuits".to_owned()];
+            let kept = if case == "production" { BTreeSet::from(kept) } else { BTreeSet::new() };
+            assert_eq!(left, kept, "{case}: `circuits.pvc.keep` is only there");
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_keeps_the_password_the_pause_and_the_number_of_workers() {
+    for generation in [Generation::V3, Generation::V4] {
+        let test = format!("chart_upgrade_{generation:?}").to_lowercase();
+        let Some(place) = Place::find(&test, generation) else { return };
+        let namespace = place.plane.namespace(&test).unwrap();
+        place.helm_does(&namespace, &["install", RELEASE, CHART]);
+        let password = value(&place, &namespace, "secret/zp-rabbitmq-user", ".data.password");
+        let inside = ["--namespace", namespace.as_str()];
+        let pause =
+            ["annotate", "scaledobject/zp-worker-default", "autoscaling.keda.sh/paused=true"];
+        place.plane.kubectl(&[&pause[..], &inside].concat()).unwrap();
+        let scale = ["scale", "deployment/zp-worker-default", "--replicas=3"];
+        place.plane.kubectl(&[&scale[..], &inside].concat()).unwrap();
+        let before = objects(&place, &namespace);
+
+        let more = ["upgrade", RELEASE, CHART, "--set", "workers.pools.default.maxReplicas=8"];
+        place.helm_does(&namespace, &more);
+        assert_eq!(objects(&place, &namespace), before);
+        let of = |object: &str, path: &str| value(&place, &namespace, object, path);
+        assert_eq!(of("secret/zp-rabbitmq-user", ".data.password"), password);
+        assert_eq!(of("scaledobject/zp-worker-default", ".spec.maxReplicaCount"), "8");
+        let paused = of(
+            "scaledobject/zp-worker-default",
+            r".metadata.annotations.autoscaling\.keda\.sh/paused",
+        );
+        assert_eq!(paused, "true");
+        assert_eq!(of("deployment/zp-worker-default", ".spec.replicas"), "3");
+
+        // Other circuits are another Job; the old one goes.
+        let other = ["upgrade", RELEASE, CHART, "--set", "prover.circuitSizes.cpu=12..20"];
+        place.helm_does(&namespace, &other);
+        let after = objects(&place, &namespace);
+        let jobs = |of: &BTreeSet<String>| {
+            of.iter().filter(|name| name.starts_with("job.batch/")).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!((jobs(&before).len(), jobs(&after).len()), (1, 1));
+        assert_ne!(jobs(&before), jobs(&after));
+    }
+}

@@ -1,0 +1,274 @@
+//! What must hold of the objects whatever the values are.
+
+use std::collections::BTreeSet;
+
+use serde_norway::Value;
+
+use super::{RELEASE, all_cases, at, list, of_kind, pod, text, title};
+
+/// KEDA makes an autoscaler `keda-hpa-NAME`, and names end at 63.
+const LONGEST_SCALED: usize = 63 - "keda-hpa-".len();
+/// The pods of a StatefulSet carry `NAME-` and a hash of ten characters as a label.
+const LONGEST_SET: usize = 63 - 11;
+
+fn each(test: &str, check: impl Fn(&[Value])) {
+    for (name, objects) in all_cases(test) {
+        let _named = Named(&name);
+        check(&objects);
+    }
+}
+
+/// Says which case it was when a check fails.
+struct Named<'a>(&'a str);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("in the case {}", self.0);
+        }
+    }
+}
+
+fn selects(selector: &Value, labels: &Value) -> bool {
+    let wanted = selector.as_mapping().unwrap();
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+fn labels(object: &Value) -> &Value {
+    at(object, "metadata.labels")
+}
+
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    list(pod, "spec.containers").iter().chain(list(pod, "spec.initContainers"))
+}
+
+fn port_names(pod: &Value) -> BTreeSet<&str> {
+    let ports = containers(pod).flat_map(|container| list(container, "ports"));
+    ports.map(|port| text(port, "name")).collect()
+}
+
+#[test]
+fn selectors_select_their_own_pods_and_no_others() {
+    each("chart::selectors", |objects| {
+        let pods: Vec<(String, &Value)> =
+            objects.iter().filter_map(|object| Some((title(object), pod(object)?))).collect();
+        for object in objects {
+            let (selector, own) = match text(object, "kind") {
+                "Deployment" | "StatefulSet" => (at(object, "spec.selector.matchLabels"), true),
+                "PodDisruptionBudget" | "PodMonitor" => {
+                    (at(object, "spec.selector.matchLabels"), false)
+                }
+                "Service" => (at(object, "spec.selector"), false),
+                "NetworkPolicy" => (at(object, "spec.podSelector.matchLabels"), false),
+                _ => continue,
+            };
+            let found = pods.iter().filter(|(_, pod)| selects(selector, labels(pod)));
+            let found: Vec<&str> = found.map(|(title, _)| title.as_str()).collect();
+            let of_operator =
+                text(selector, "app.kubernetes.io/name") == format!("{RELEASE}-rabbitmq");
+            assert!(of_operator || !found.is_empty(), "{} selects no pod", title(object));
+            if own {
+                assert_eq!(found, [title(object)]);
+            }
+            if text(object, "kind") == "Service" {
+                assert_eq!(found.len(), 1, "{} mixes pods: {found:?}", title(object));
+            }
+        }
+    });
+}
+
+#[test]
+fn services_monitors_and_probes_hit_ports_that_are_there() {
+    each("chart::ports", |objects| {
+        for pod in objects.iter().filter_map(pod) {
+            for container in containers(pod) {
+                for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                    for how in ["httpGet", "tcpSocket"] {
+                        let port = at(container, &format!("{probe}.{how}.port"));
+                        let named = port.as_str().is_none_or(|name| port_names(pod).contains(name));
+                        assert!(named, "{probe} asks {port:?}");
+                    }
+                }
+            }
+        }
+        for service in of_kind(objects, "Service") {
+            let selector = at(service, "spec.selector");
+            let mut behind =
+                objects.iter().filter_map(pod).filter(|pod| selects(selector, labels(pod)));
+            let names = port_names(behind.next().unwrap());
+            for port in list(service, "spec.ports") {
+                assert!(names.contains(text(port, "targetPort")), "{}: {port:?}", title(service));
+            }
+        }
+        for monitor in of_kind(objects, "ServiceMonitor") {
+            let selector = at(monitor, "spec.selector.matchLabels");
+            let behind: Vec<&Value> = of_kind(objects, "Service")
+                .filter(|service| selects(selector, labels(service)))
+                .collect();
+            let [service] = behind[..] else { panic!("{} has {behind:?}", title(monitor)) };
+            let names: BTreeSet<&str> =
+                list(service, "spec.ports").iter().map(|port| text(port, "name")).collect();
+            for endpoint in list(monitor, "spec.endpoints") {
+                assert!(names.contains(text(endpoint, "port")), "{}", title(monitor));
+            }
+        }
+    });
+}
+
+#[test]
+fn pods_are_restricted_and_bounded_and_say_which_image() {
+    each("chart::pods", |objects| {
+        for (title, pod) in objects.iter().filter_map(|object| Some((title(object), pod(object)?)))
+        {
+            assert_eq!(at(pod, "spec.securityContext.runAsNonRoot"), &Value::Bool(true), "{title}");
+            let account = at(pod, "spec.automountServiceAccountToken").as_bool();
+            assert_eq!(account, Some(title.contains("jumpbox")), "{title}");
+            for container in containers(pod) {
+                let context = at(container, "securityContext");
+                assert_eq!(at(context, "readOnlyRootFilesystem").as_bool(), Some(true), "{title}");
+                assert_eq!(
+                    at(context, "allowPrivilegeEscalation").as_bool(),
+                    Some(false),
+                    "{title}"
+                );
+                assert!(!at(container, "resources.requests.memory").is_null(), "{title}");
+                assert!(!at(container, "resources.limits.memory").is_null(), "{title}");
+                let image = text(container, "image");
+                let (_, tag) = image.rsplit_once(':').unwrap();
+                assert!(tag != "latest" && !tag.contains('/'), "{image}");
+            }
+            let mounted: BTreeSet<&str> = containers(pod)
+                .flat_map(|container| list(container, "volumeMounts"))
+                .map(|mount| text(mount, "name"))
+                .collect();
+            let volumes = list(pod, "spec.volumes").iter().map(|volume| text(volume, "name"));
+            let claims =
+                objects.iter().flat_map(|object| list(object, "spec.volumeClaimTemplates"));
+            let claims = claims.map(|claim| text(claim, "metadata.name"));
+            let there: BTreeSet<&str> = volumes.chain(claims).collect();
+            assert!(mounted.is_subset(&there), "{title} mounts {mounted:?} of {there:?}");
+        }
+    });
+}
+
+#[test]
+fn secrets_are_files_and_never_words() {
+    each("chart::secrets", |objects| {
+        let secrets: Vec<&Value> = of_kind(objects, "Secret").collect();
+        let password = secrets.first().map(|secret| text(secret, "stringData.password"));
+        for object in objects.iter().filter(|object| text(object, "kind") != "Secret") {
+            let written = serde_norway::to_string(object).unwrap();
+            assert!(password.is_none_or(|word| !written.contains(word)), "{}", title(object));
+            assert!(!written.contains("guest"), "{}", title(object));
+            for env in pod(object).into_iter().flat_map(containers).flat_map(|c| list(c, "env")) {
+                let name = text(env, "name").to_lowercase();
+                let secret =
+                    ["password", "secret", "token", "key"].iter().any(|w| name.contains(w));
+                assert!(!secret || at(env, "value").is_null(), "{name} in {}", title(object));
+            }
+        }
+        let uri = of_kind(objects, "ConfigMap").find_map(|map| at(map, "data.amqp-uri").as_str());
+        assert!(uri.is_some_and(|uri| !uri.contains('@')), "{uri:?}");
+    });
+}
+
+#[test]
+fn kubectl_zero_finds_the_release() {
+    each("chart::connection", |objects| {
+        let maps = of_kind(objects, "ConfigMap").filter(|map| {
+            text(labels(map), "app.kubernetes.io/part-of").is_empty()
+                || labels(map).get("app.kubernetes.io/component") == Some(&"connection".into())
+        });
+        let [map] = maps.collect::<Vec<_>>()[..] else {
+            panic!("one ConfigMap says where things are")
+        };
+        for (key, value) in [("part-of", "zero-prover"), ("instance", RELEASE)] {
+            let label = labels(map).get(format!("app.kubernetes.io/{key}"));
+            assert_eq!(label, Some(&value.into()));
+        }
+        for key in ["scaler-url", "leader-url"] {
+            let Some(url) = at(map, "data").get(key).and_then(Value::as_str) else { continue };
+            let url = url::Url::parse(url).unwrap();
+            let service = of_kind(objects, "Service")
+                .find(|service| Some(text(service, "metadata.name")) == url.host_str())
+                .unwrap_or_else(|| panic!("{url} is no Service"));
+            let port = i64::from(url.port().unwrap());
+            assert!(
+                list(service, "spec.ports").iter().any(|p| at(p, "port").as_i64() == Some(port))
+            );
+        }
+    });
+}
+
+#[test]
+fn what_is_scaled_is_there_and_goes_slowly() {
+    each("chart::scaling", |objects| {
+        for scaled in of_kind(objects, "ScaledObject") {
+            let target = text(scaled, "spec.scaleTargetRef.name");
+            let deployment = of_kind(objects, "Deployment")
+                .find(|object| text(object, "metadata.name") == target)
+                .unwrap_or_else(|| panic!("there is no {target}"));
+            assert!(at(deployment, "spec.replicas").is_null(), "an upgrade would put it back");
+            let down = at(scaled, "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown");
+            assert!(at(down, "stabilizationWindowSeconds").as_u64() >= Some(600));
+            assert_eq!(list(down, "policies").len(), 1);
+            let trigger = &list(scaled, "spec.triggers")[0];
+            if let Some((host, _)) = text(trigger, "metadata.scalerAddress").split_once('.') {
+                assert!(of_kind(objects, "Service").any(|s| text(s, "metadata.name") == host));
+            }
+            for value in at(trigger, "metadata").as_mapping().unwrap().values() {
+                assert!(value.is_string(), "KEDA takes strings alone: {value:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn nothing_is_a_hook_but_the_test_and_nothing_is_outside_the_namespace() {
+    each("chart::hooks", |objects| {
+        for object in objects {
+            let hook = at(object, "metadata.annotations").get("helm.sh/hook");
+            let hook = hook.and_then(Value::as_str);
+            assert_eq!(
+                hook,
+                (text(object, "kind") == "Pod").then_some("test"),
+                "{}",
+                title(object)
+            );
+            let instance = labels(object).get("app.kubernetes.io/instance");
+            assert_eq!(instance, Some(&RELEASE.into()), "{}", title(object));
+            let kind = text(object, "kind");
+            assert!(!kind.starts_with("Cluster") && kind != "Namespace", "{}", title(object));
+        }
+    });
+}
+
+#[test]
+fn the_longest_release_name_has_names_that_fit() {
+    let Some(programs) = tests::helm::programs("chart::names") else { return };
+    let helm = tests::helm::Helm::of(&programs, tests::helm::Generation::V4).unwrap();
+    let (one, other) = ("a".repeat(53), format!("{}b", "a".repeat(52)));
+    for (case, values) in super::cases() {
+        let objects = super::rendered_as(&helm, &one, &values);
+        let titles = |objects: &[Value]| objects.iter().map(title).collect::<BTreeSet<_>>();
+        for object in &objects {
+            let most = match text(object, "kind") {
+                "ScaledObject" => LONGEST_SCALED,
+                "StatefulSet" => LONGEST_SET,
+                // The operator adds `-server` before it makes a StatefulSet.
+                "RabbitmqCluster" => LONGEST_SET - "-server".len(),
+                _ => 63,
+            };
+            let name = text(object, "metadata.name");
+            assert!(name.len() <= most, "{case}: {} has {} characters", title(object), name.len());
+            for (key, value) in labels(object).as_mapping().unwrap() {
+                assert!(
+                    value.as_str().is_some_and(|value| value.len() <= 63),
+                    "{key:?}: {value:?}"
+                );
+            }
+        }
+        let others = titles(&super::rendered_as(&helm, &other, &values));
+        assert!(titles(&objects).is_disjoint(&others), "two releases share a name");
+    }
+}

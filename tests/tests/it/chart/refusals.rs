@@ -1,0 +1,170 @@
+//! Bad input: a sentence at `helm install`, which says what is wrong and what to change.
+
+use std::path::Path;
+
+use tests::helm::{CHART, Generation, Helm};
+
+use super::plane::Place;
+
+/// What was typed, and the words that the refusal has to have.
+const TYPED: &[(&[&str], &str)] = &[
+    (&["rabitmq.mode=embedded"], "rabitmq"),
+    (&["workers.pools.default.maxReplica=3"], "maxReplica"),
+    (&["scaler.replicas=two"], "scaler/replicas"),
+    (&["rabbitmq.tls.enabled=yes please"], "rabbitmq/tls/enabled"),
+    (&["prover.version=v0.4"], "'v0.5', 'v0.6', 'v0.7'"),
+    (&["image.worker.tag=latest"], "image/worker/tag"),
+    (&["rabbitmq.external.managementUrl=http://user:secret@host"], "managementUrl"),
+    (&["prover.circuitSizes.cpu=12-25"], "circuitSizes/cpu"),
+    (
+        &["prover.version=v0.6", "prover.runMode=affinity"],
+        "prover.runMode is `affinity`, which v0.6 does not have: set it to `default`, or prover.version to `v0.7`",
+    ),
+    (
+        &["prover.version=v0.5", "prover.testConfig=true"],
+        "prover.testConfig is an option of v0.7, and prover.version is `v0.5`: leave it out",
+    ),
+    (
+        &["prover.version=v0.6", "prover.circuitSizes.mem-after=7..9"],
+        "prover.circuitSizes has `mem-after`, which is no table of v0.6: it has arithmetic, byte-packing",
+    ),
+    (
+        &["workers.pools.default.minReplicas=9"],
+        "workers.pools.default.minReplicas is 9 and maxReplicas 4: the former may not be greater",
+    ),
+    (&["rabbitmq.mode=external"], "set rabbitmq.external.host"),
+    (
+        &["rabbitmq.mode=external", "rabbitmq.external.host=rabbit"],
+        "make a Secret with `username` and `password` and set rabbitmq.external.existingSecret to its name",
+    ),
+    (
+        &["rabbitmq.external.host=rabbit"],
+        "rabbitmq.external names a broker, but rabbitmq.mode is `embedded`",
+    ),
+    (&["rabbitmq.tls.enabled=true"], "set rabbitmq.tls.serverSecret to a Secret"),
+    (&["rabbitmq.tls.caSecret=ca"], "rabbitmq.tls names Secrets, but TLS is off"),
+    (
+        &["rabbitmq.mode=operator", "rabbitmq.queuePolicy=quorum", "rabbitmq.operator.replicas=2"],
+        "rabbitmq.operator.replicas is 2: quorum queues want an odd number",
+    ),
+    (&["circuits.mode=existingClaim"], "set circuits.existingClaim.name"),
+    (&["circuits.mode=gcsfuse"], "set circuits.gcsfuse.bucket"),
+    (&["circuits.mode=image"], "set circuits.image.reference"),
+    (
+        &["autoscaling.mode=rabbitmq", "autoscaling.drainSeconds=60"],
+        "autoscaling.drainSeconds is for autoscaling.mode `external`",
+    ),
+    (
+        &["autoscaling.mode=none", "autoscaling.tls.enabled=true"],
+        "autoscaling.mode `none` does not have",
+    ),
+    (&["autoscaling.tls.enabled=true"], "needs autoscaling.tls.serverSecret"),
+    (&["autoscaling.tls.caSecret=ca"], "autoscaling.tls names Secrets, but TLS is off"),
+    (
+        &["monitoring.rules.enabled=true"],
+        "monitoring.rules.enabled without monitoring.enabled: the alerts would wait for metrics",
+    ),
+];
+
+#[test]
+fn bad_values_are_refused_with_their_place_and_what_to_change() {
+    let Some(programs) = tests::helm::programs("chart::refusals") else { return };
+    for generation in [Generation::V3, Generation::V4] {
+        let helm = Helm::of(&programs, generation).unwrap();
+        for (sets, words) in TYPED {
+            let mut args = vec!["template", "zp", CHART, "--set", "prerequisites.check=false"];
+            args.extend(["--kube-version", "1.35.0"]);
+            args.extend(sets.iter().flat_map(|set| ["--set", set]));
+            let output = helm.run(&args).unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success(), "{generation:?} takes {sets:?}");
+            assert!(said.contains(words), "{generation:?}, {sets:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let Some(programs) = tests::helm::programs("chart::refusals") else { return };
+    let helm = Helm::of(&programs, Generation::V4).unwrap();
+    let sets = "prerequisites.check=false,circuits.mode=gcsfuse,rabbitmq.mode=external,autoscaling.tls.enabled=true";
+    let output = helm.run(&["template", "zp", CHART, "--set", sets]).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("- ")).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+/// The shared control plane of the other tests has every definition; a name that nobody defines stands for one it lacks.
+#[test]
+fn a_cluster_that_lacks_something_is_told_what_and_the_command() {
+    let test = "chart_missing";
+    let Some(programs) = tests::helm::programs(test) else { return };
+    for generation in [Generation::V3, Generation::V4] {
+        let helm = Helm::of(&programs, generation).unwrap();
+        let sets = "rabbitmq.mode=operator,monitoring.enabled=true";
+        let output = helm.run(&["template", "zp", CHART, "--set", sets]).unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let told = said.split_once("The cluster lacks:").unwrap().1;
+        insta::allow_duplicates! { insta::assert_snapshot!("missing", told.trim_end()) };
+    }
+}
+
+#[test]
+fn the_real_cluster_has_what_it_needs_and_an_old_one_is_refused() {
+    let test = "chart_present";
+    let Some(place) = Place::find(test, Generation::V4) else { return };
+    let namespace = place.plane.namespace(test).unwrap();
+    let every = "rabbitmq.mode=operator,monitoring.enabled=true";
+    place.helm_does(&namespace, &["install", "zp", CHART, "--set", every, "--dry-run=server"]);
+    let old = ["template", "zp", CHART, "--kube-version", "1.28.0"];
+    let said = String::from_utf8(place.helm.run(&old).unwrap().stderr).unwrap();
+    assert!(said.contains("requires kubeVersion: >=1.29.0-0"), "{said}");
+    let image = [
+        "--set",
+        "circuits.mode=image,circuits.image.reference=circuits:1,prerequisites.check=false",
+    ];
+    let old = [&["template", "zp", CHART, "--kube-version", "1.34.0"][..], &image].concat();
+    let said = String::from_utf8(place.helm.run(&old).unwrap().stderr).unwrap();
+    assert!(said.contains("circuits.mode `image` needs Kubernetes 1.35"), "{said}");
+}
+
+#[test]
+fn a_volume_of_somebody_else_with_our_name_is_not_taken() {
+    let test = "chart_claim";
+    let Some(place) = Place::find(test, Generation::V4) else { return };
+    let namespace = place.plane.namespace(test).unwrap();
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: zp-circuits, namespace: NAMESPACE}\n\
+                 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+    place.plane.apply(&claim.replace("NAMESPACE", &namespace)).unwrap();
+    let (well, said) = place.helm(&namespace, &["install", "zp", CHART]);
+    assert!(!well && said.contains("zp-circuits"), "{said}");
+    let words = said.contains("invalid ownership metadata") || said.contains("conflict");
+    assert!(words, "{said}");
+}
+
+#[test]
+fn the_schema_is_closed_everywhere() {
+    let schema = std::fs::read(Path::new(CHART).join("values.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let mut open = Vec::new();
+    walk(&schema, "", &mut open);
+    // Whatever Kubernetes takes there, and what Helm itself hands down.
+    let env = "/definitions/env/items/properties/valueFrom";
+    assert_eq!(open, [env, "/properties/global"]);
+}
+
+/// The paths of object types that say nothing of further keys.
+fn walk(schema: &serde_json::Value, path: &str, open: &mut Vec<String>) {
+    match schema {
+        serde_json::Value::Object(map) => {
+            let object = map.get("type").is_some_and(|kind| kind == "object");
+            if object && !map.contains_key("additionalProperties") {
+                open.push(path.to_owned());
+            }
+            map.iter().for_each(|(key, value)| walk(value, &format!("{path}/{key}"), open));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, path, open)),
+        _ => {}
+    }
+}
