@@ -20,7 +20,8 @@
 {{- else if eq $rabbit.mode "operator" -}}
 {{- $secret = printf "%s-default-user" $name -}}
 {{- $metrics = list -}}
-{{- range until (int $rabbit.operator.replicas) -}}
+{{- /* With TLS each node would need its own name in the certificate: queues are counted through the management API then. */}}
+{{- range until (ternary 0 (int $rabbit.operator.replicas) $tls) -}}
 {{- $metrics = append $metrics (printf "http://%s-server-%d.%s-nodes.%s.svc:15692" $name . $name $.Release.Namespace) -}}
 {{- end -}}
 {{- else -}}
@@ -33,6 +34,7 @@ managementUrl: {{ $management }}
 managementPort: {{ ternary $webPort ((urlParse $management).host | splitList ":" | last | int | default (ternary 443 80 (hasPrefix "https" $management))) $own }}
 metricsUrls: {{ $metrics | toJson }}
 secret: {{ $secret }}
+metricsPort: {{ ternary 15691 15692 (and $tls (eq $rabbit.mode "operator")) }}
 {{- end -}}
 
 {{/* The broker's options for our programs. */}}
@@ -56,7 +58,7 @@ secret: {{ $secret }}
 - name: broker
   secret:
     secretName: {{ (include "zero-prover.broker" . | fromYaml).secret }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     items:
       - key: username
         path: username
@@ -66,7 +68,7 @@ secret: {{ $secret }}
 - name: broker-ca
   secret:
     secretName: {{ . }}
-    defaultMode: 0440
+    defaultMode: 288 # 0440
     items:
       - key: ca.crt
         path: ca.crt

@@ -86,6 +86,9 @@ tables: [arithmetic, byte-packing, cpu, keccak, keccak-sponge, logic, memory]
   {{- else if eq $circuits.mode "existingClaim" }}
   persistentVolumeClaim:
     claimName: {{ $circuits.existingClaim.name }}
+    {{- if eq $circuits.existingClaim.accessMode "ReadOnlyMany" }}
+    readOnly: true
+    {{- end }}
   {{- else if eq $circuits.mode "ephemeral" }}
   emptyDir:
     sizeLimit: {{ $circuits.ephemeral.sizeLimit }}

@@ -30,7 +30,7 @@ pub(crate) struct Standing {
 pub(crate) struct Claim {
     /// Its name.
     pub(crate) name: String,
-    /// Its StorageClass; the cluster puts its default here if it has one.
+    /// Its `StorageClass`; the cluster puts its default here if it has one.
     pub(crate) class: Option<String>,
 }
 

@@ -13,7 +13,7 @@ pub struct Programs {
     pub helm3: PathBuf,
     /// The newest Helm 4.
     pub helm4: PathBuf,
-    /// Folders of CustomResourceDefinitions: KEDA's, RabbitMQ's cluster operator's, the Prometheus operator's.
+    /// Folders of `CustomResourceDefinition`s: KEDA's, RabbitMQ's cluster operator's, the Prometheus operator's.
     pub definitions: [PathBuf; 3],
 }
 

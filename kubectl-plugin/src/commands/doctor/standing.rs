@@ -89,9 +89,9 @@ fn images(standing: &Standing) -> Finding {
 }
 
 /// What the API server said when it refused pods, in these words.
-fn refused(standing: &Standing, words: &str) -> Result<Vec<String>, String> {
+fn refused<'a>(standing: &'a Standing, words: &str) -> Result<Vec<String>, &'a String> {
     let about = |warning: &Warning| format!("{}: {}", warning.about, warning.message);
-    let warnings = standing.warnings.as_ref().map_err(Clone::clone)?;
+    let warnings = standing.warnings.as_ref()?;
     let mut seen: Vec<String> =
         warnings.iter().filter(|warning| warning.message.contains(words)).map(about).collect();
     seen.sort();
@@ -105,7 +105,7 @@ fn quota(standing: &Standing) -> Finding {
             "a quota of the namespace keeps pods from being made",
             "kubectl describe quota; lower resources or maxReplicas in the chart's values, or raise the quota",
         ),
-        refused(standing, QUOTA).as_ref().map(Clone::clone),
+        refused(standing, QUOTA),
     )
 }
 
@@ -116,7 +116,7 @@ fn security(standing: &Standing) -> Finding {
             "the namespace's Pod Security Standard keeps pods from being made",
             "the chart's own pods fit `restricted`: look for a container that something adds to every pod, such as a mesh's; or label the namespace pod-security.kubernetes.io/enforce=baseline",
         ),
-        refused(standing, SECURITY).as_ref().map(Clone::clone),
+        refused(standing, SECURITY),
     )
 }
 

@@ -14,9 +14,14 @@ fn a_real_broker_starts_with_the_charts_settings() {
     let old = harness::series() == Series::V3_10;
     let mut tried = Vec::new();
     for (case, objects) in all_cases("chart::broker") {
-        let embedded = of_kind(&objects, "ConfigMap").find_map(|map| at(map, "data").get("zero-prover.conf"));
-        let operated = of_kind(&objects, "RabbitmqCluster").map(|object| at(object, "spec.rabbitmq.additionalConfig"));
-        let Some(config) = embedded.into_iter().chain(operated).find_map(|text| text.as_str()) else { continue };
+        let embedded =
+            of_kind(&objects, "ConfigMap").find_map(|map| at(map, "data").get("zero-prover.conf"));
+        let operated = of_kind(&objects, "RabbitmqCluster")
+            .map(|object| at(object, "spec.rabbitmq.additionalConfig"));
+        let Some(config) = embedded.into_iter().chain(operated).find_map(|text| text.as_str())
+        else {
+            continue;
+        };
         let lines = config.lines().filter(|line| !OURS.iter().any(|key| line.starts_with(key)));
         let lines = lines.filter(|line| !old || !line.starts_with("deprecated_features."));
         let extra_conf: String = lines.map(|line| format!("{line}\n")).collect();
