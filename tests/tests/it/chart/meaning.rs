@@ -122,7 +122,11 @@ fn pods_are_restricted_and_bounded_and_say_which_image() {
         {
             assert_eq!(at(pod, "spec.securityContext.runAsNonRoot"), &Value::Bool(true), "{title}");
             let account = at(pod, "spec.automountServiceAccountToken").as_bool();
-            assert_eq!(account, Some(title.contains("jumpbox")), "{title}");
+            let words = containers(pod).flat_map(|container| list(container, "args"));
+            let mut words = words.filter_map(Value::as_str);
+            let asks =
+                title.contains("jumpbox") || words.any(|word| word.starts_with("--protect="));
+            assert_eq!(account, Some(asks), "{title}");
             for container in containers(pod) {
                 let context = at(container, "securityContext");
                 assert_eq!(at(context, "readOnlyRootFilesystem").as_bool(), Some(true), "{title}");
