@@ -8,7 +8,7 @@ use super::{RELEASE, all_cases, at, list, of_kind, pod, text, title};
 
 /// KEDA makes an autoscaler `keda-hpa-NAME`, and names end at 63.
 const LONGEST_SCALED: usize = 63 - "keda-hpa-".len();
-/// The pods of a StatefulSet carry `NAME-` and a hash of ten characters as a label.
+/// The pods of a `StatefulSet` carry `NAME-` and a hash of ten characters as a label.
 const LONGEST_SET: usize = 63 - 11;
 
 fn each(test: &str, check: impl Fn(&[Value])) {
