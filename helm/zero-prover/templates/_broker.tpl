@@ -106,3 +106,24 @@ default_vhost = {{ $rabbit.vhost }}
 {{- $image := .Values.rabbitmq.image -}}
 {{- $image.repository }}{{ include "zero-prover.reference" (dict "image" $image "tag" (index $tags .Values.rabbitmq.series)) -}}
 {{- end -}}
+
+{{/* The token of the proof service, for it and for the scaler. */}}
+{{- define "zero-prover.tokenVolume" -}}
+{{- with .Values.leader.tokenSecret }}
+- name: token
+  secret:
+    secretName: {{ . }}
+    defaultMode: 288 # 0440
+    items:
+      - key: token
+        path: token
+{{- end }}
+{{- end -}}
+
+{{- define "zero-prover.tokenMount" -}}
+{{- if .Values.leader.tokenSecret }}
+- name: token
+  mountPath: /secrets/leader
+  readOnly: true
+{{- end }}
+{{- end -}}

@@ -24,7 +24,7 @@ fn a_real_broker_starts_with_the_charts_settings() {
         };
         let lines = config.lines().filter(|line| !OURS.iter().any(|key| line.starts_with(key)));
         let lines = lines.filter(|line| !old || !line.starts_with("deprecated_features."));
-        let extra_conf: String = lines.map(|line| format!("{line}\n")).collect();
+        let extra_conf = lines.fold(String::new(), |text, line| text + line + "\n");
         if tried.contains(&extra_conf) {
             continue;
         }

@@ -8,7 +8,7 @@ use super::{RELEASE, all_cases, at, list, of_kind, pod, text, title};
 
 /// KEDA makes an autoscaler `keda-hpa-NAME`, and names end at 63.
 const LONGEST_SCALED: usize = 63 - "keda-hpa-".len();
-/// The pods of a StatefulSet carry `NAME-` and a hash of ten characters as a label.
+/// The pods of a `StatefulSet` carry `NAME-` and a hash of ten characters as a label.
 const LONGEST_SET: usize = 63 - 11;
 
 fn each(test: &str, check: impl Fn(&[Value])) {
@@ -122,7 +122,11 @@ fn pods_are_restricted_and_bounded_and_say_which_image() {
         {
             assert_eq!(at(pod, "spec.securityContext.runAsNonRoot"), &Value::Bool(true), "{title}");
             let account = at(pod, "spec.automountServiceAccountToken").as_bool();
-            assert_eq!(account, Some(title.contains("jumpbox")), "{title}");
+            let words = containers(pod).flat_map(|container| list(container, "args"));
+            let mut words = words.filter_map(Value::as_str);
+            let asks =
+                title.contains("jumpbox") || words.any(|word| word.starts_with("--protect="));
+            assert_eq!(account, Some(asks), "{title}");
             for container in containers(pod) {
                 let context = at(container, "securityContext");
                 assert_eq!(at(context, "readOnlyRootFilesystem").as_bool(), Some(true), "{title}");

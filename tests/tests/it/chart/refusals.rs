@@ -166,15 +166,12 @@ fn the_schema_is_closed_everywhere() {
 
 /// The paths of object types that say nothing of further keys.
 fn walk(schema: &serde_json::Value, path: &str, open: &mut Vec<String>) {
-    match schema {
-        serde_json::Value::Object(map) => {
-            let object = map.get("type").is_some_and(|kind| kind == "object");
-            if object && !map.contains_key("additionalProperties") {
-                open.push(path.to_owned());
-            }
-            map.iter().for_each(|(key, value)| walk(value, &format!("{path}/{key}"), open));
+    if let Some(map) = schema.as_object() {
+        let object = map.get("type").is_some_and(|kind| kind == "object");
+        if object && !map.contains_key("additionalProperties") {
+            open.push(path.to_owned());
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, path, open)),
-        _ => {}
+        map.iter().for_each(|(key, value)| walk(value, &format!("{path}/{key}"), open));
     }
+    schema.as_array().into_iter().flatten().for_each(|item| walk(item, path, open));
 }
