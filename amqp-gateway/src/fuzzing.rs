@@ -36,6 +36,7 @@ impl Fed {
             own_channel: 2047,
             frame_max: 4096,
             seed: "seed".to_owned(),
+            owner: None,
         };
         let readers = (Reader::default(), Reader::default());
         Self { session: Session::new(settings, now), now, readers }

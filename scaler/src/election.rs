@@ -112,14 +112,14 @@ fn is_unchanged(before: &Lease, now: &Lease) -> bool {
 mod tests {
     use super::*;
 
-    fn lease(holder: &str, renewed: &str) -> Option<Lease> {
-        Some(Lease {
+    fn lease(holder: &str, renewed: &str) -> Lease {
+        Lease {
             holder: Some(holder.to_owned()).filter(|holder| !holder.is_empty()),
             duration: LEASE_DURATION,
             renewed: renewed.to_owned(),
             transitions: 0,
             version: renewed.to_owned(),
-        })
+        }
     }
 
     fn after(seconds: u64) -> Instant {
@@ -132,37 +132,46 @@ mod tests {
     fn a_lease_is_made_taken_when_free_and_renewed_when_ours() {
         let mut me = Election::new("me".into());
         assert_eq!(me.look(None, after(0)), Step::Create);
-        assert_eq!(me.look(lease("", "1"), after(0)), Step::Take);
-        assert_eq!(me.look(lease("me", "2"), after(1)), Step::Renew);
+        assert_eq!(me.look(Some(lease("", "1")), after(0)), Step::Take);
+        assert_eq!(me.look(Some(lease("me", "2")), after(1)), Step::Renew);
         assert_eq!(me.holder(), Some("me"));
     }
 
     #[test]
     fn anothers_is_taken_only_after_it_was_seen_unchanged_for_as_long_as_it_says() {
         let mut me = Election::new("me".into());
-        assert_eq!(me.look(lease("other", "a time far in the past"), after(0)), Step::Wait);
-        assert_eq!(me.look(lease("other", "a time far in the past"), after(14)), Step::Wait);
-        assert_eq!(me.look(lease("other", "a time far in the future"), after(14)), Step::Wait);
-        assert_eq!(me.look(lease("other", "a time far in the future"), after(28)), Step::Wait);
-        assert_eq!(me.look(lease("other", "a time far in the future"), after(29)), Step::Take);
+        assert_eq!(me.look(Some(lease("other", "a time far in the past")), after(0)), Step::Wait);
+        assert_eq!(me.look(Some(lease("other", "a time far in the past")), after(14)), Step::Wait);
+        assert_eq!(
+            me.look(Some(lease("other", "a time far in the future")), after(14)),
+            Step::Wait
+        );
+        assert_eq!(
+            me.look(Some(lease("other", "a time far in the future")), after(28)),
+            Step::Wait
+        );
+        assert_eq!(
+            me.look(Some(lease("other", "a time far in the future")), after(29)),
+            Step::Take
+        );
     }
 
     #[test]
     fn who_cannot_renew_stops_before_anybody_else_may_begin() {
         let mut me = Election::new("me".into());
-        me.look(lease("me", "1"), after(0));
+        me.look(Some(lease("me", "1")), after(0));
         me.written(after(0));
         let until = me.acts_until().unwrap();
         let mut other = Election::new("other".into());
-        other.look(lease("me", "2"), after(0));
-        assert_eq!(other.look(lease("me", "2"), until), Step::Wait);
+        other.look(Some(lease("me", "2")), after(0));
+        assert_eq!(other.look(Some(lease("me", "2")), until), Step::Wait);
     }
 
     #[test]
     fn who_sees_anothers_name_stops_at_once() {
         let mut me = Election::new("me".into());
         me.written(after(0));
-        me.look(lease("other", "1"), after(1));
+        me.look(Some(lease("other", "1")), after(1));
         assert_eq!(me.acts_until(), None);
         me.written(after(0));
         me.look(None, after(1));

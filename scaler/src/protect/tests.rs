@@ -238,6 +238,9 @@ fn channel(queues: &[&str], unacked: Option<u64>) -> Holder {
     }
 }
 
+/// Whether it is a worker's, and its tasks; `None`: it is not held to be busy.
+type Found = Option<(bool, Option<u64>)>;
+
 #[test]
 fn only_channels_that_may_hold_tasks_count() {
     let now = clock::now();
@@ -247,7 +250,7 @@ fn only_channels_that_may_hold_tasks_count() {
         ("words", QueueRole::Other, Some(1)),
     ];
     let snapshot = snapshot(&queues, now);
-    let table: [(&[&str], Option<(bool, Option<u64>)>); 7] = [
+    let table: [(&[&str], Found); 7] = [
         (&["task-ipc-routing-key", "command-ipc-routing-key"], Some((true, Some(1)))),
         (&["AbCdE"], None),
         (&["words"], Some((true, Some(1)))),
