@@ -12,7 +12,7 @@ use tests::rabbitmq::PrivateBroker;
 use tests::scaler::{Launch, RunningScaler};
 
 use crate::gateway::config_at;
-use stage::{MAY_LIST, Stage, TASKS};
+use stage::{MAY_LIST, Stage, TASKS, address};
 
 /// The broker's statistics lag by up to ten seconds, a look by five; a busy machine takes its time.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -117,7 +117,7 @@ async fn a_pod_is_found_by_its_gateways_word_and_a_worker_without_a_pod_is_told(
     stage.costs(&[(2, "1")]).await;
     let told = shows(&scaler, "a stranger", |told| told["unmatched"] == 1).await;
     let holder = told["unmatched_holders"][0].as_str().unwrap();
-    assert!(holder.starts_with(&stage.address(9)), "{told}");
+    assert!(holder.starts_with(&address(9).to_string()), "{told}");
     assert!(metrics(&scaler).contains("zero_scaler_protect_unmatched_holders 1.0"));
     let warned = "1 worker with a task cannot be protected";
     assert!(scaler.log().contains(warned) && scaler.log().contains(holder), "{}", scaler.log());

@@ -58,11 +58,6 @@ impl Stage {
         Second { plane: self.plane, namespace: self.plane.namespace(test).unwrap() }
     }
 
-    /// The address of the pod of this number.
-    pub(super) fn address(&self, number: u8) -> String {
-        address(number).to_string()
-    }
-
     /// A pod with the label `app`.
     pub(super) fn pod(&self, number: u8, app: &str) {
         pod(self.plane, &self.namespace, number, app);
@@ -223,7 +218,8 @@ fn roles() -> (Value, Value) {
     (roles.next().unwrap(), roles.next().unwrap())
 }
 
-fn address(number: u8) -> IpAddr {
+/// The address of the pod of this number.
+pub(super) fn address(number: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 7, number).into()
 }
 
