@@ -4,6 +4,7 @@
 mod broker;
 mod install;
 mod meaning;
+mod nodes;
 mod options;
 mod plane;
 mod refusals;
