@@ -158,7 +158,8 @@ impl Error {
             | Self::ReadFile { .. }
             | Self::Tls { .. }
             | Self::Decode { .. }
-            | Self::TooLarge { .. } => false,
+            | Self::TooLarge { .. }
+            | Self::OwnAlone { .. } => false,
         }
     }
 }

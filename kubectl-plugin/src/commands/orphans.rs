@@ -50,8 +50,8 @@ struct Orphan {
 
 /// Finds, and reclaims if asked to.
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
-    broker.management.sees_everyone().await.context("cannot tell who has a leader")?;
     let before = Facts::read(broker).await?;
+    broker.management.sees_everyone().await.context("cannot tell who has a leader")?;
     let surveys = survey(broker, before.work_queues()).await?;
     // Read again: a leader that began meanwhile has its consumers by now.
     let facts = Facts::read(broker).await?;

@@ -180,8 +180,8 @@ async fn a_scaler_that_is_shown_its_own_consumers_alone_takes_no_leader_for_gone
     let object = object_in(&vhost, &[]);
     reads(&keda, &object, 4.0).await;
     let said = poll::until("the scaler to say what it cannot see", LIMIT * 2, async || {
-        let log = scaler.log();
-        if log.contains("set_user_tags own monitoring") { Ok(()) } else { Err(log) }
+        let told = scaler.log().contains("no consumers but its own: give it the tag `monitoring`");
+        if told { Ok(()) } else { Err(scaler.status().unwrap().to_string()) }
     });
     said.await.unwrap();
     assert!(scaler.status().unwrap().to_string().contains("\"orphaned\":0"), "{}", scaler.log());
