@@ -45,6 +45,15 @@ pub enum Error {
         /// The cause.
         source: Source,
     },
+    /// The user sees its own clients alone, and the answer would look as if there were no others.
+    #[error(
+        "the broker shows user `{user}` no consumers but its own: give it the tag `monitoring` \
+         (`rabbitmqctl set_user_tags {user} monitoring`)"
+    )]
+    OwnAlone {
+        /// The user.
+        user: String,
+    },
     /// No answer came: refused, reset, timed out, not HTTP.
     #[error("no answer from `{url}`")]
     Request {
@@ -149,7 +158,8 @@ impl Error {
             | Self::ReadFile { .. }
             | Self::Tls { .. }
             | Self::Decode { .. }
-            | Self::TooLarge { .. } => false,
+            | Self::TooLarge { .. }
+            | Self::OwnAlone { .. } => false,
         }
     }
 }

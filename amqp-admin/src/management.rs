@@ -78,13 +78,23 @@ impl Management {
     }
 
     /// The queues of a vhost that have at least one consumer, up to 5 s old. Costs by the number
-    /// of consumers, not of queues. Needs the tag `management`.
+    /// of consumers, not of queues. Needs the tag `monitoring`: with `management` alone it fails,
+    /// for the broker would leave out the consumers of other users and not say so.
     pub async fn consumed_queues(&self, vhost: &VhostName) -> Result<HashSet<QueueName>> {
+        self.sees_everyone().await?;
         let path = format!("/api/consumers/{}?columns=queue.name", vhost.url_encoded());
         let (url, body) = self.body(&path).await?;
         let rows: Vec<wire::ConsumerRow> = decode(&url, &body)?;
         let names = rows.into_iter().map(|row| QueueName::new(&row.queue.name));
         all(url, names)
+    }
+
+    /// Fails when this user is shown its own channels and consumers alone.
+    pub async fn sees_everyone(&self) -> Result<()> {
+        let (url, body) = self.body("/api/whoami").await?;
+        let us: wire::WhoAmI = decode(&url, &body)?;
+        let sees = us.tags.iter().any(|tag| matches!(tag.as_str(), "monitoring" | "administrator"));
+        if sees { Ok(()) } else { Err(Error::OwnAlone { user: us.name }) }
     }
 
     async fn body(&self, path: &str) -> Result<(String, Vec<u8>)> {

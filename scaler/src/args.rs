@@ -54,7 +54,7 @@ pub struct BrokerArgs {
     /// The broker's AMQP URI; its path names the vhost that is watched from the start.
     #[arg(long, env = "ZERO_SCALER_AMQP_URI", hide_env_values = true, value_name = "URI")]
     pub amqp_uri: Option<String>,
-    /// The broker's management address. Its user needs the tag `management` and a permission
+    /// The broker's management address. Its user needs the tag `monitoring` and a permission
     /// entry on the vhost (`^$ ^$ ^$` is enough).
     #[arg(long, env = "ZERO_SCALER_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     pub management_url: Option<String>,

@@ -221,7 +221,12 @@ impl Poller {
             // Not knowing is no evidence that a leader is gone.
             evidence.awaited = match self.source.consumed(&follow.vhost).await {
                 Ok(consumed) => !evidence.results.is_disjoint(&consumed),
-                Err(_) => true,
+                Err(error) => {
+                    if !std::mem::replace(&mut follow.blind, true) {
+                        tracing::warn!(broker = %self.state.alias, vhost = %follow.vhost, error = %chain(&error), "whether leaders are gone cannot be told: every task counts");
+                    }
+                    true
+                }
             };
         }
         follow.orphans = std::mem::take(&mut follow.orphans).observe(evidence, clock::now());
@@ -241,6 +246,8 @@ struct Follow {
     census: Census,
     orphans: OrphanWatch,
     consumers_asked: Option<Instant>,
+    /// It has been said that consumers cannot be seen.
+    blind: bool,
     last_depth: Option<(u64, u64)>,
     changed_at: Instant,
     failures: u32,
@@ -253,6 +260,7 @@ impl Follow {
             census: Census::default(),
             orphans: OrphanWatch::default(),
             consumers_asked: None,
+            blind: false,
             last_depth: None,
             changed_at: clock::now(),
             failures: 0,

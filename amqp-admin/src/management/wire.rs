@@ -81,6 +81,13 @@ pub(super) struct ConsumerRow {
     pub(super) queue: ConsumedQueue,
 }
 
+/// Who the broker takes us for, as `/api/whoami` tells since RabbitMQ 3.9.
+#[derive(Debug, Deserialize)]
+pub(super) struct WhoAmI {
+    pub(super) name: String,
+    pub(super) tags: Vec<String>,
+}
+
 /// The queue of a consumer.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConsumedQueue {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amqp_admin::{Act, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::ask::Approval;
@@ -51,6 +51,7 @@ struct Orphan {
 /// Finds, and reclaims if asked to.
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     let before = Facts::read(broker).await?;
+    broker.management.sees_everyone().await.context("cannot tell who has a leader")?;
     let surveys = survey(broker, before.work_queues()).await?;
     // Read again: a leader that began meanwhile has its consumers by now.
     let facts = Facts::read(broker).await?;

@@ -9,6 +9,7 @@ use tests::poll;
 use tests::scaler::{Launch, RunningScaler};
 
 use super::{LIMIT, explain_path, object_in, reads, stage};
+use crate::user::{Rights, User};
 
 /// Without use for so long a queue of these tests is gone.
 const LEASE_MS: u32 = 3_000;
@@ -160,4 +161,30 @@ async fn orphaned_tasks_stop_counting_and_a_living_leaders_tasks_do_not() {
     dead.amqp.publish("task-ipc-routing-key", 2).await.unwrap();
     dead.reads(&orphaned, 6.0).await;
     drop((leader, busy));
+}
+
+/// The tag `management` shows a user its own consumers, and the answer looks as if nobody else had any.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_scaler_that_is_shown_its_own_consumers_alone_takes_no_leader_for_gone() {
+    let Some(vhost) = harness::vhost("own_alone") else { return };
+    let user = User::add(vhost.access(), vhost.name(), "own");
+    user.may(vhost.name(), Rights::NONE);
+    let amqp = Amqp::connect(&vhost.amqp_uri()).await.unwrap();
+    for (queue, messages) in [("task-ipc-routing-key", 4), ("aB3dE", 0)] {
+        amqp.paladin_queue(queue).await.unwrap();
+        amqp.publish(queue, messages).await.unwrap();
+    }
+    let leader = amqp.worker("aB3dE", 1).await.unwrap();
+    let scaler = RunningScaler::on(&user.access, vhost.name()).unwrap();
+    let keda = KedaClient::connect(scaler.grpc()).await.unwrap();
+    let object = object_in(&vhost, &[]);
+    reads(&keda, &object, 4.0).await;
+    let said = poll::until("the scaler to say what it cannot see", LIMIT * 2, async || {
+        let told = scaler.log().contains("no consumers but its own: give it the tag `monitoring`");
+        if told { Ok(()) } else { Err(scaler.status().unwrap().to_string()) }
+    });
+    said.await.unwrap();
+    assert!(scaler.status().unwrap().to_string().contains("\"orphaned\":0"), "{}", scaler.log());
+    reads(&keda, &object, 4.0).await;
+    drop(leader);
 }
