@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
-use tests::harness;
 
 use super::plans;
 use super::tool::{Terraform, repository};
@@ -58,10 +57,5 @@ fn nodes_are_labelled_and_tainted_as_the_outputs_say() {
 #[test]
 fn pods_of_workers_select_and_tolerate_the_nodes() {
     let Some(terraform) = Terraform::find("pods_of_workers") else { return };
-    let charts = repository().join("helm");
-    if !charts.exists() {
-        harness::say("there is no chart in this tree to compare the nodes with");
-        return;
-    }
-    assert_eq!(pods(&charts.join("zero-prover")), nodes(&terraform));
+    assert_eq!(pods(&repository().join("helm/zero-prover")), nodes(&terraform));
 }
