@@ -36,7 +36,7 @@ impl std::fmt::Display for Client {
 
 impl Management {
     /// The consumers of a vhost, up to 5 s old. Costs by the number of consumers, not of queues.
-    /// Needs the tag `management`.
+    /// Needs the tag `monitoring`: with `management` alone a user is told its own, as if there were no others.
     pub async fn consumers(&self, vhost: &VhostName) -> Result<Vec<QueueConsumer>> {
         let path = format!("/api/consumers/{}?columns={COLUMNS}", vhost.url_encoded());
         let (url, body) = self.body(&path).await?;
