@@ -28,6 +28,8 @@ const CAPABILITIES: [&str; 9] = [
     "per_consumer_qos",
     "publisher_confirms",
 ];
+/// RabbitMQ 4.1 and newer hang up without a word when less is agreed on (its release notes, 4.1.0).
+const SHORTEST_SINCE_4_1: u32 = 8192;
 /// What a broker's own default user is called, as lapin has it too.
 const GUEST: &str = "guest";
 
@@ -171,6 +173,12 @@ pub(crate) async fn enter(
     let LoggedIn { link, tune: _, endpoint } = broker;
     let entered = timeout(limit, open(link, tuned, &config.vhost)).await;
     let entered = entered.unwrap_or(Err(Trouble::Silent(limit)));
+    let entered = entered.map_err(|trouble| match (trouble, tuned.frame_max) {
+        (Trouble::Ended | Trouble::Io(_), 1..SHORTEST_SINCE_4_1) => {
+            Trouble::ShortFrames(tuned.frame_max)
+        }
+        (other, _) => other,
+    });
     entered.map_err(|trouble| Trouble::NoBroker(vec![(endpoint, trouble)]))
 }
 

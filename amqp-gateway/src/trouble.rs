@@ -36,6 +36,11 @@ pub(crate) enum Trouble {
          raise its channel_max"
     )]
     OneChannel,
+    #[error(
+        "the child wants frames of at most {0} bytes, and the broker hung up: RabbitMQ 4.1 and newer \
+         take no less than 8192; set the child's frame_max"
+    )]
+    ShortFrames(u32),
     #[error("channel {0} is none of those that were agreed on")]
     WrongChannel(u16),
     #[error("{}", told(.0))]
@@ -51,7 +56,7 @@ impl Trouble {
             Self::Unexpected(..) => 503,
             Self::Unreadable => 502,
             Self::WrongChannel(_) => 504,
-            Self::OneChannel => 530,
+            Self::OneChannel | Self::ShortFrames(_) => 530,
             Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName | Self::Less => 320,
             Self::NotRenewed(trouble, _) => trouble.reply_code(),
             Self::NoBroker(tried) => tried.last().map_or(320, |(_, trouble)| trouble.reply_code()),
@@ -83,6 +88,7 @@ impl Trouble {
             | Self::NotRenewed(..)
             | Self::Less
             | Self::OneChannel
+            | Self::ShortFrames(_)
             | Self::WrongChannel(_)
             | Self::NoBroker(_) => None,
         }

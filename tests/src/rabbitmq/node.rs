@@ -54,6 +54,8 @@ pub(super) fn epmd(server: &Server, files: &Files, ports: &Ports) -> anyhow::Res
 /// Whether the broker really is up: AMQP, the management API with our user, and the metrics.
 pub(crate) fn answers(access: &Access) -> anyhow::Result<()> {
     access.management().get("/api/whoami")?;
+    // The management API answers before its statistics do: with 500 for a moment.
+    access.management().get("/api/overview")?;
     let metrics = ureq::get(format!("{}/metrics", access.metrics_url)).call().context("metrics")?;
     ensure!(metrics.status().is_success(), "the metrics answer {}", metrics.status());
     greets(access).context("greet the AMQP listener")

@@ -87,6 +87,15 @@ impl Series {
         self == Self::V4_3Denied
     }
 
+    /// Whether it lets clients in that take frames of 4096 bytes, the least of the specification; from 4.1 on 8192 is.
+    #[must_use]
+    pub fn takes_frames_of_4096(self) -> bool {
+        match self {
+            Self::V3_10 | Self::V4_0 => true,
+            Self::V4_3 | Self::V4_3Denied => false,
+        }
+    }
+
     /// Whether a quorum queue counts what a `basic.nack` gave back towards its delivery limit.
     #[must_use]
     pub fn counts_nacks(self) -> bool {

@@ -54,13 +54,26 @@ async fn frames_are_as_short_on_both_sides_as_the_child_asks_for() {
     let broker = config_at(&way.through(&vhost.amqp_uri()), vhost.name());
     let behind = Behind::start(broker).await;
     let child = Wire::to(&behind.gateway.address().to_string()).await;
-    let uri = format!("{}?frame_max=4096&channel_max=3", child.through(&behind.uri()));
+    let uri = format!("{}?frame_max=8192&channel_max=3", child.through(&behind.uri()));
     let amqp = Amqp::connect(&uri).await.unwrap();
     echoes(&amqp, "plain", 100_000).await;
     amqp.close().await.unwrap();
     for wire in [&way, &child] {
-        assert_eq!(longest_frame(wire, Way::ToServer), 4096);
-        assert_eq!(longest_frame(wire, Way::FromServer), 4096);
+        assert_eq!(longest_frame(wire, Way::ToServer), 8192);
+        assert_eq!(longest_frame(wire, Way::FromServer), 8192);
+    }
+}
+
+#[tokio::test]
+async fn a_child_whose_frames_are_too_short_for_a_broker_is_told_so() {
+    let Some(vhost) = harness::vhost("too_short_frames") else { return };
+    let behind = Behind::start(config(&vhost)).await;
+    let amqp = Amqp::connect(&format!("{}?frame_max=4096", behind.uri())).await;
+    if harness::series().takes_frames_of_4096() {
+        echoes(&amqp.unwrap(), "plain", 100_000).await;
+    } else {
+        let words = format!("{:#}", amqp.err().expect("it was let in"));
+        assert!(words.contains("take no less than 8192; set the child's frame_max"), "{words}");
     }
 }
 
