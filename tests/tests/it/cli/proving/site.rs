@@ -102,9 +102,10 @@ impl Site {
 
     /// All that was recorded, without what differs from run to run.
     pub(super) fn record(&self) -> String {
-        PATTERNS.iter().fold(self.desk.record(), |text, (pattern, name)| {
+        let text = PATTERNS.iter().fold(self.desk.record(), |text, (pattern, name)| {
             Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
-        })
+        });
+        in_one_order(&text)
     }
 }
 
@@ -120,6 +121,16 @@ const PATTERNS: [(&str, &str); 9] = [
     (r" {2,}", "   "),
     (r"   (queued|running)   done", "   [open]   done"),
 ];
+
+/// Proofs end in any order: neighbouring lines about them are sorted.
+fn in_one_order(text: &str) -> String {
+    let about = |line: &&str| line.starts_with("proof=");
+    let mut lines = text.lines().collect::<Vec<_>>();
+    for together in lines.chunk_by_mut(|one, next| about(&one) && about(&next)) {
+        together.sort_unstable();
+    }
+    lines.join("\n") + "\n"
+}
 
 impl AtWork {
     pub(super) fn words(&self) -> String {
