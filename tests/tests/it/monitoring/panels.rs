@@ -136,7 +136,7 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let pictures = std::env::var_os(PICTURES_ENV).map(|folder| root.join(folder));
     let home = tempfile::tempdir().unwrap();
-    let product = Product::start(&vhost, home.path(), "100").await;
+    let product = Product::start(&vhost, home.path(), "300").await;
     let targets = product.targets().await;
     let prometheus = Prometheus::start(&programs, &targets, &rules).unwrap();
     let from = now(&prometheus);
