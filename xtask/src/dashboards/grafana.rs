@@ -93,6 +93,7 @@ impl Board {
         let datasource =
             json!({ "name": "datasource", "type": "datasource", "query": "prometheus" });
         let variables = COMMON.iter().chain(self.variables).map(variable);
+        let variables: Vec<Value> = [datasource].into_iter().chain(variables).collect();
         json!({
             "uid": self.uid,
             "title": self.title,
@@ -105,7 +106,7 @@ impl Board {
                 "type": "dashboards", "title": "zero-prover", "tags": ["zero-prover"],
                 "asDropdown": true, "keepTime": true, "includeVars": true,
             }],
-            "templating": { "list": [datasource].into_iter().chain(variables).collect::<Vec<_>>() },
+            "templating": { "list": variables },
             "panels": self.panels(),
         })
     }
