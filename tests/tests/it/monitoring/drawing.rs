@@ -48,7 +48,7 @@ impl Place {
     fn of(panel: &Value) -> Self {
         let at = |key: &str| panel["gridPos"][key].as_f64().unwrap();
         let (w, h) = CELL;
-        Self { x: at("x") * w, y: at("y") * h, w: at("w") * w - 8.0, h: at("h") * h - 8.0 }
+        Self { x: at("x") * w + 4.0, y: at("y") * h, w: at("w") * w - 8.0, h: at("h") * h - 8.0 }
     }
 
     /// What is left for lines.
@@ -57,13 +57,19 @@ impl Place {
     }
 }
 
-/// The panels with their answers, over the time from … to.
-pub(super) fn svg(panels: &[(&Value, Vec<Series>)], time: (f64, f64)) -> String {
+/// A dashboard: its headings, and its panels with their answers over the time from … to.
+pub(super) fn svg(board: &Value, panels: &[(&Value, Vec<Series>)], time: (f64, f64)) -> String {
     let bottom = panels.iter().map(|(panel, _)| Place::of(panel)).map(|it| it.y + it.h);
     let height = bottom.fold(0.0, f64::max) + 8.0;
     let mut svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 {height:.0}" font-family="sans-serif" font-size="11" fill="#24292f"><rect width="100%" height="100%" fill="#f4f5f5"/>"##
     );
+    for row in board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {
+        let Place { x, y, .. } = Place::of(row);
+        let title = escaped(row["title"].as_str().unwrap());
+        let _ =
+            write!(svg, r#"<text x="{:.0}" y="{:.0}" font-size="14">{title}</text>"#, x, y + 20.0);
+    }
     for (panel, series) in panels {
         let place = Place::of(panel);
         let Place { x, y, w, h } = place;

@@ -27,7 +27,7 @@ fn filled(query: &str) -> String {
         ("$__rate_interval", "10s"),
         ("$namespace", NAMESPACE),
         ("$release", RELEASE),
-        ("$broker", &broker),
+        ("$broker", broker.as_str()),
         ("$proof", ".+"),
     ];
     variables.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value))
@@ -47,7 +47,12 @@ fn answers(prometheus: &Prometheus, panel: &Value, (from, to): (f64, f64)) -> Ve
     let targets = panel["targets"].as_array().unwrap().iter();
     let answers = targets.flat_map(|target| {
         let query = filled(target["expr"].as_str().unwrap());
-        let params = [("query", query.as_str()), ("start", &from), ("end", &to), ("step", &step)];
+        let params = [
+            ("query", query.as_str()),
+            ("start", from.as_str()),
+            ("end", to.as_str()),
+            ("step", step.as_str()),
+        ];
         let answer = prometheus.get("query_range", &params);
         let answer = answer.unwrap_or_else(|error| panic!("{query}: {error:#}"));
         let legend = target["legendFormat"].as_str().unwrap().to_owned();
@@ -148,7 +153,7 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
         if let Some(folder) = &pictures {
             std::fs::create_dir_all(folder).unwrap();
             let file = folder.join(format!("{}.svg", board["uid"].as_str().unwrap()));
-            std::fs::write(file, drawing::svg(&drawn, recorded)).unwrap();
+            std::fs::write(file, drawing::svg(&board, &drawn, recorded)).unwrap();
         }
     }
     let told = prometheus.get("rules", &[]).unwrap();

@@ -138,7 +138,7 @@ fn classic(text: &str) -> String {
                         .is_some_and(|end| end.starts_with('_'))
         });
         let Family { name, kind, help } = family.unwrap_or_else(|| panic!("no family: {line}"));
-        let kind = if kind == "info" { "gauge" } else { kind };
+        let kind: &str = if kind == "info" { "gauge" } else { kind };
         let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
         if !told.contains(&head) {
             told += &head;
