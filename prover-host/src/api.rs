@@ -194,7 +194,9 @@ async fn readyz(Shared(service): Shared<Service>) -> Response {
 
 async fn metrics(Shared(service): Shared<Service>) -> Answer {
     let census = service.proofs.census().await.map_err(refuse)?;
-    let text = crate::proof_metrics::text(&census, service.proofs.store().free().ok());
+    let running = service.proofs.running().await.map_err(refuse)?;
+    let free = service.proofs.store().free().ok();
+    let text = crate::proof_metrics::text(&census, &running, free);
     let text =
         text.map_err(|error| refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())

@@ -18,7 +18,8 @@ use crate::progress::Progress;
 use crate::proof::{Proof, ProofFile, State};
 
 pub use asking::{
-    before_in_chain, by_id, census, history, last_of_chain, list, outdated, queued, unswept,
+    before_in_chain, by_id, by_number, census, history, last_of_chain, list, outdated, queued,
+    unswept,
 };
 pub use changing::{
     begin, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,

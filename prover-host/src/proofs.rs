@@ -13,6 +13,7 @@ use crate::clock;
 use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
 use crate::proof::{Proof, State, Subject, Verdict, Wish};
+use crate::proof_metrics::Running;
 use crate::prover::Prover;
 use crate::report::{Report, report};
 use crate::store::Store;
@@ -223,6 +224,24 @@ impl Proofs {
     /// How many proofs are in each state.
     pub async fn census(&self) -> Result<Vec<(State, u64)>, Refusal> {
         Ok(self.ledger.with(|connection| ledger::census(connection)).await?)
+    }
+
+    /// The proofs of which something goes on, the oldest first.
+    pub async fn running(&self) -> Result<Vec<Running>, Refusal> {
+        let live: Vec<_> = {
+            let live = self.live();
+            live.iter().map(|(number, it)| (*number, it.progress.borrow().clone())).collect()
+        };
+        let told = self.ledger.with(move |connection| {
+            let mut told = Vec::new();
+            for (number, progress) in live {
+                if let Some(Proof { id, state, .. }) = ledger::by_number(connection, number)? {
+                    told.push(Running { id, state, progress });
+                }
+            }
+            Ok(told)
+        });
+        Ok(told.await?)
     }
 
     /// How far a running proof has come, now and whenever it changes.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::books::{Account, Books};
 use crate::cgroup::Cgroup;
+use crate::clock;
 use crate::ending::Cause;
 use crate::tally::{Counts, Row};
 
@@ -216,6 +217,10 @@ impl Sink<'_> {
         let one = |value: f64| vec![(vec![], value)];
         let busy = flag(!activity.in_hand.is_empty());
         self.gauge("busy", "1 while the worker has a task in its hands", one(busy))?;
+        let since = activity.in_hand.iter().map(|task| task.since).min();
+        let held = since.map(|since| clock::now().saturating_duration_since(since).as_secs_f64());
+        let held = held.map(|held| (vec![], held)).into_iter().collect();
+        self.gauge("in_hand_seconds", "How long it has had that task", held)?;
         let ready = flag(!activity.consuming.is_empty());
         self.gauge("consuming", "1 while the worker takes tasks from a queue", one(ready))?;
         let draining = flag(activity.draining);
@@ -306,6 +311,27 @@ mod tests {
         let told = told(Export { books: books(), activity, cgroup: None });
         assert!(!told.contains("secret") && !told.contains("aB3dE"), "{told}");
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn the_age_of_the_task_in_hand_is_told_while_there_is_one() {
+        let since = clock::now().checked_sub(Duration::from_secs(90)).unwrap();
+        let task = |since| amqp_gateway::Task {
+            id: None,
+            queue: "task-ipc-routing-key".into(),
+            operation: None,
+            proof: None,
+            result_queue: None,
+            block: None,
+            attempt: 1,
+            since,
+        };
+        let in_hand = vec![task(clock::now()), task(since)];
+        let (_sender, activity) = watch::channel(Activity { in_hand, ..Activity::default() });
+        let told = told(Export { books: Books::new(2), activity, cgroup: None });
+        let line = told.lines().find_map(|line| line.strip_prefix("zero_worker_in_hand_seconds "));
+        let seconds: f64 = line.unwrap().parse().unwrap();
+        assert!((90.0..120.0).contains(&seconds), "{told}");
     }
 
     #[test]

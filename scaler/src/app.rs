@@ -111,6 +111,8 @@ async fn start(
     let shutdown = CancellationToken::new();
     let triggers = Arc::new(Triggers::default());
     let tick = watch::Sender::new(0);
+    let mut registry = Registry::with_prefix("zero_scaler");
+    let telemetry = Telemetry::register(&mut registry);
     let mut tasks = JoinSet::new();
     let mut states = Vec::new();
     for broker in &config.brokers {
@@ -123,7 +125,7 @@ async fn start(
         let address = broker.management.to_string();
         let state =
             Arc::new(BrokerState::new(broker.alias.clone(), address, keep_alive, tick.clone()));
-        read(serve, broker, &state, &triggers, (&mut tasks, &shutdown))?;
+        read((serve, &telemetry), broker, &state, &triggers, (&mut tasks, &shutdown))?;
         states.push(state);
     }
     let mut proofs = None;
@@ -140,13 +142,13 @@ async fn start(
     }
     let beside = Beside { local, proofs, protect: protection };
     let answers = Answers::new(states, triggers, serve.max_age, tick, beside);
-    listen(serve, &answers, &mut tasks, &shutdown).await?;
+    listen(serve, &answers, (registry, telemetry), (&mut tasks, &shutdown)).await?;
     Ok(Started { answers, tasks, shutdown })
 }
 
 /// Starts what reads one broker: over HTTP for counts, over AMQP for leases and fresh depths.
 fn read(
-    serve: &ServeArgs,
+    (serve, telemetry): (&ServeArgs, &Telemetry),
     broker: &BrokerConfig,
     state: &Arc<BrokerState>,
     triggers: &Arc<Triggers>,
@@ -154,7 +156,8 @@ fn read(
 ) -> Result<()> {
     let source = source(broker, serve.read_timeout)?;
     let management = source.management.clone();
-    let poller = Poller::new(state.clone(), source, triggers.clone(), broker.home.clone());
+    let (triggers_of, home) = (triggers.clone(), broker.home.clone());
+    let poller = Poller::new(state.clone(), source, triggers_of, home, telemetry.clone());
     tasks.spawn(ended(Arc::new(poller).run(shutdown.clone())));
     let depths = TaskDepths::new(state.clone(), management, broker.amqp.clone());
     tasks.spawn(ended(depths.run(shutdown.clone())));
@@ -191,12 +194,10 @@ async fn ended(part: impl Future<Output = ()>) -> Result<()> {
 async fn listen(
     serve: &ServeArgs,
     answers: &Answers,
-    tasks: &mut JoinSet<Result<()>>,
-    shutdown: &CancellationToken,
+    (registry, telemetry): (Registry, Telemetry),
+    (tasks, shutdown): (&mut JoinSet<Result<()>>, &CancellationToken),
 ) -> Result<()> {
     let tls = grpc_tls(serve)?;
-    let mut registry = Registry::with_prefix("zero_scaler");
-    let telemetry = Telemetry::register(&mut registry);
     let bind = |name, address| async move {
         let listener = TcpListener::bind(address).await;
         listener.with_context(|| format!("cannot listen on {address} for {name}"))

@@ -16,6 +16,7 @@ use crate::orphans::{Evidence, OrphanWatch};
 use crate::pace::{self, Load};
 use crate::snapshot::VhostReading;
 use crate::source::{Census, ReadQueues, Source};
+use crate::telemetry::Telemetry;
 use crate::triggers::Triggers;
 
 /// Reads of one broker under way at once: a hung vhost must not hold up the others.
@@ -40,6 +41,7 @@ pub struct Poller {
     pub triggers: Arc<Triggers>,
     /// Watched even while nobody asks, so that readiness means something.
     pub home: VhostName,
+    telemetry: Telemetry,
     /// Bounds the reads under way.
     reads: Semaphore,
     jitter: RandomState,
@@ -53,9 +55,10 @@ impl Poller {
         source: Source,
         triggers: Arc<Triggers>,
         home: VhostName,
+        telemetry: Telemetry,
     ) -> Self {
         let reads = Semaphore::new(READS_AT_ONCE);
-        Self { state, source, triggers, home, reads, jitter: RandomState::new() }
+        Self { state, source, triggers, home, telemetry, reads, jitter: RandomState::new() }
     }
 
     /// Runs until `shutdown`. Each vhost is read by a task of its own.
@@ -143,11 +146,12 @@ impl Poller {
     /// One read; gives the pause before the next.
     async fn read(&self, follow: &mut Follow) -> Duration {
         let started = clock::now();
-        match self.source.read(&follow.vhost, &mut follow.census).await {
-            Ok(read) => {
-                let took = clock::now().duration_since(started);
-                self.take(follow, read, started, took).await
-            }
+        let outcome = self.source.read(&follow.vhost, &mut follow.census).await;
+        let took = clock::now().duration_since(started);
+        let from = outcome.as_ref().ok().map(|read| read.source);
+        self.telemetry.asked(&self.state.alias, from, took);
+        match outcome {
+            Ok(read) => self.take(follow, read, started, took).await,
             Err(error) => self.fail(follow, &error),
         }
     }

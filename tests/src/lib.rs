@@ -22,6 +22,7 @@ pub mod management_double;
 pub mod poll;
 mod ports;
 mod process;
+pub mod prometheus;
 pub mod provision;
 pub mod rabbitmq;
 pub mod scaler;

@@ -21,6 +21,7 @@ use anyhow::{Context, bail};
 use crate::access::Access;
 use crate::docker::DockerBroker;
 use crate::harness::env;
+use crate::prometheus::Programs;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
 pub use checkov::ensure_checkov;
 pub use terraform::{ensure_terraform, terraform};
@@ -151,6 +152,25 @@ pub fn ensure_chromium(say: Say<'_>) -> anyhow::Result<PathBuf> {
     );
     apt::install("chromium", say)?;
     chromium().context("`chromium` was installed but is not on the path")
+}
+
+/// Prometheus and `promtool` of this machine; looks and changes nothing.
+#[must_use]
+pub fn prometheus() -> Option<Programs> {
+    let (prometheus, promtool) = (on_path("prometheus")?, on_path("promtool")?);
+    Some(Programs { prometheus, promtool })
+}
+
+/// Prometheus and `promtool`, installed when they are missing.
+pub fn ensure_prometheus(say: Say<'_>) -> anyhow::Result<Programs> {
+    if let Some(programs) = prometheus() {
+        return Ok(programs);
+    }
+    say(
+        "Prometheus is not on this machine; the chart's alerts are tried with its promtool, and its dashboards ask it.",
+    );
+    apt::install("prometheus", say)?;
+    prometheus().context("`prometheus` was installed but is not on the path")
 }
 
 /// A Python that has the AMQP client pika; looks and changes nothing.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, demo, e2e, lint, matrix, test};
+use crate::{bench, dashboards, demo, e2e, lint, matrix, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Measure the scaler beside KEDA's built-in one; writes docs/benchmarks.
     Bench(bench::Args),
+    /// Write the chart's Grafana dashboards anew.
+    Dashboards,
     /// The whole product at work on this machine, with a stand-in prover.
     Demo(demo::Args),
     /// The whole product on a real control plane with the real KEDA, scenario by scenario.
@@ -34,6 +36,7 @@ enum Command {
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Bench(args) => bench::run(&args)?,
+        Command::Dashboards => dashboards::run()?,
         Command::Demo(args) => return demo::run(&args),
         Command::E2e(args) => e2e::run(&args)?,
         Command::Lint => lint::run()?,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod dashboards;
 mod demo;
 mod e2e;
 mod lint;

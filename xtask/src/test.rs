@@ -22,8 +22,9 @@ use control_plane::Preparation;
 const PLAN: &str = "\
 This runs every test of the workspace and of the stand-in provers.
   1. RabbitMQ is looked for, and installed when it is missing: the tests talk to a real broker.
-  2. Chromium and pika, an AMQP client of Python, are looked for, and installed when they are missing:
-     the status page is tested in the one, the gateway with the other.
+  2. Chromium, Prometheus, and pika, an AMQP client of Python, are looked for, and installed when they
+     are missing: the status page is tested in the first, alerts and dashboards with the second, the
+     gateway with the third.
   3. etcd, kube-apiserver, kubectl, KWOK and Helm are built with Go unless an earlier run has built
      them: `kubectl zero` and the chart are tested against a real Kubernetes API server. The first time
      takes fifteen to thirty minutes on two cores; it goes on in the background of step 4. OpenTofu is
@@ -71,6 +72,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let record = tempfile::tempdir().context("make a folder for the record of this run")?;
     let preparation = Preparation::start();
     optional("Chromium", "of the page", provision::ensure_chromium)?;
+    optional("Prometheus", "of alerts and dashboards", |say| {
+        provision::ensure_prometheus(say).map(|programs| programs.promtool)
+    })?;
     optional("pika", "with a client in another language", provision::ensure_pika)?;
     shell::step("build what the tests start");
     build(&target)?;

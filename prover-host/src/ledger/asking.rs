@@ -47,6 +47,12 @@ pub fn by_id(connection: &Connection, id: &str) -> Result<Option<Proof>, LedgerE
     Ok(connection.query_row(&sql, [id], proof_of).optional()?)
 }
 
+/// The proof of this number.
+pub fn by_number(connection: &Connection, number: i64) -> Result<Option<Proof>, LedgerError> {
+    let sql = format!("SELECT {COLUMNS} FROM proofs WHERE number = ?1");
+    Ok(connection.query_row(&sql, [number], proof_of).optional()?)
+}
+
 /// The proofs that were asked for, newest first.
 pub fn list(connection: &Connection, query: &Query<'_>) -> Result<Vec<Proof>, LedgerError> {
     let mut terms = vec!["number < ?1"];

@@ -9,7 +9,6 @@ mod options;
 mod plane;
 mod refusals;
 mod render;
-mod rules;
 mod server;
 mod trouble;
 mod values_table;
@@ -21,13 +20,13 @@ use serde_norway::{Deserializer, Value};
 use tests::helm::{CHART, Generation, Helm};
 
 /// What a cluster has in which everything is installed.
-const KINDS: [&str; 3] = [
+pub(crate) const KINDS: [&str; 3] = [
     "keda.sh/v1alpha1/ScaledObject",
     "monitoring.coreos.com/v1/ServiceMonitor",
     "rabbitmq.com/v1beta1/RabbitmqCluster",
 ];
-const NAMESPACE: &str = "provers";
-const RELEASE: &str = "zp";
+pub(crate) const NAMESPACE: &str = "provers";
+pub(crate) const RELEASE: &str = "zp";
 
 /// The values that the chart is rendered with, by name.
 fn cases() -> Vec<(String, PathBuf)> {
@@ -57,7 +56,7 @@ fn all_cases(test: &str) -> Vec<(String, Vec<Value>)> {
 }
 
 /// The documents of a stream in order of kind and name.
-fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let parsed = Deserializer::from_str(text).map(|each| Value::deserialize(each).unwrap());
     let mut all: Vec<Value> = parsed.filter(|value| !value.is_null()).collect();
     all.sort_by_key(title);

@@ -131,14 +131,26 @@ impl Host {
         looked.await.unwrap()
     }
 
-    /// What it answers on a path; it listens on a port it chose itself.
-    pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+    /// Where it answers; it listens on a port it chose itself.
+    pub(crate) fn address(&self) -> anyhow::Result<String> {
         let log = self.log();
         let address = log.split_once("metrics are on http://").and_then(|(_, rest)| {
             rest.split_once("/metrics").map(|(address, _)| address.to_owned())
         });
-        let address = address.ok_or_else(|| anyhow::anyhow!("it does not listen yet: {log}"))?;
-        http_get(&format!("http://{address}{path}"))
+        address.ok_or_else(|| anyhow::anyhow!("it does not listen yet: {log}"))
+    }
+
+    /// What it answers on a path.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        http_get(&format!("http://{}{path}", self.address()?))
+    }
+
+    /// Where it answers, as soon as it does.
+    pub(crate) async fn listens(&self) -> String {
+        let looked = poll::until("zero-worker to listen", LIMIT, async || {
+            self.address().map_err(|error| error.to_string())
+        });
+        looked.await.unwrap()
     }
 
     /// Until so many bytes have come from `child` or `broker`.
