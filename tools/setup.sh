@@ -52,6 +52,8 @@ PROMETHEUS=no
 load() {
     # shellcheck source=lib/words.sh
     . "$ROOT/tools/lib/words.sh"
+    # shellcheck source=lib/options.sh
+    . "$ROOT/tools/lib/options.sh"
     # shellcheck source=lib/target.sh
     . "$ROOT/tools/lib/target.sh"
     # shellcheck source=lib/prerequisites.sh

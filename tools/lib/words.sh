@@ -3,7 +3,7 @@
 # standard output, so that they can be kept and read.
 
 # Versions, from versions.env beside this folder.
-# shellcheck source=../versions.env
+# shellcheck source=versions.env
 . "$ROOT/tools/versions.env"
 
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < ${LEAST_BASH%.*} * 100 + ${LEAST_BASH#*.})); then
@@ -12,6 +12,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < ${LEAST_BASH%.*} * 100 + ${LEAS
 fi
 
 # Exit codes; docs/install.md has the table.
+# shellcheck disable=SC2034 # each script takes what it needs
 readonly FAILED=1 USAGE=2 LACKING=5 UNWELL=6 REFUSED=7
 
 DRY_RUN=${DRY_RUN:-no}
