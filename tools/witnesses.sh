@@ -148,7 +148,7 @@ fetch_command() {
 good() {
     local told
     if ! told=$(kubectl-zero witness check --for "$RELEASE" --output json "$1" 2>&1); then
-        WHY=$(kubectl-zero witness check --for "$RELEASE" "$1" 2>&1 | head -n 3) || true
+        WHY=$(kubectl-zero witness check --for "$RELEASE" "$1" 2>&1 >/dev/null | head -n 3) || true
         return 1
     fi
     WHY="it does not hold block $2 alone"
@@ -170,10 +170,10 @@ fetch_block() {
         return 1
     fi
     # Unlike a move, a second name is never given to what is there.
-    if ! ln "$part" "$file" 2>/dev/null; then
-        mv -n "$part" "$file" && [[ ! -e $part ]] || { WHY='somebody else has written it meanwhile, or the disk is full' && return 1; }
-    fi
+    ln "$part" "$file" 2>/dev/null || mv -n "$part" "$file" || true
+    WHY='somebody else has written it meanwhile, or the disk is full'
     rm -f "$part"
+    good "$file" "$1"
 }
 
 # What a run that was killed has left half-way.

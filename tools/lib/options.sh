@@ -17,7 +17,7 @@ one_more_of() {
 }
 
 has_value() {
-    (($# > 1)) && [[ $2 != --* && -n $2 ]] || usage_error "$1 needs a value"
+    [[ -n ${2-} && $2 != --* ]] || usage_error "$1 needs a value"
     TAKEN=2
 }
 
