@@ -117,6 +117,7 @@ main() {
     check_answer
     refuse_while_proving
     choose_steps
+    DONE_IS=gone
     tell_plan "What is taken away by context \`$CONTEXT\`"
     [[ $DELETE_DATA == yes ]] || say '  stays    volumes and buckets; --delete-data deletes what is in them'
     ((TO_DO == 0)) || approve "$TO_DO to take away."

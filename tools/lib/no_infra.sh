@@ -13,7 +13,8 @@ destroyed_done() {
 state_has_something() {
     if ! keeps_own_state; then bucket_there "$(state_bucket)" || return 1; fi
     [[ -n $(cluster_status) ]] && return 0
-    terraform_init >/dev/null 2>&1
+    # What it has to say is said when it is done in earnest.
+    (terraform_init) >/dev/null 2>&1 || return 0
     [[ -n $("${TERRAFORM[@]}" state list 2>/dev/null) ]]
 }
 

@@ -10,34 +10,38 @@ release_there() {
     [[ $HELM_STATUS != absent ]]
 }
 
-# Ends when proofs are at work or wait, or when that cannot be known, unless told to go on; sets PROOFS to those.
+# Ends when proofs are at work or wait, or when that cannot be known, unless told to go on; sets AT_WORK to those.
 refuse_while_proving() {
     local state said code=0
-    PROOFS=()
+    AT_WORK=()
     release_there || return 0
     for state in running queued; do
         said=$("${ZERO[@]}" proofs --state "$state" --limit 1000 --output name 2>&1) || code=$?
         [[ $code == 0 ]] || break
-        while read -r id; do [[ -z $id ]] || PROOFS+=("$id"); done <<<"$said"
+        while read -r id; do [[ -z $id ]] || AT_WORK+=("$id"); done <<<"$said"
     done
     if [[ $code != 0 ]]; then
-        PROOFS=()
+        AT_WORK=()
         [[ $STOP_PROOFS == yes ]] && say "   which proofs are at work is not known: ${said##*$'\n'}" && return 0
         fail "$REFUSED" "whether \`$RELEASE\` is proving cannot be known: ${said##*$'\n'}" \
             'make that command work, or give --stop-proofs to go on without knowing'
     fi
-    ((${#PROOFS[@]} == 0)) && return 0
+    ((${#AT_WORK[@]} == 0)) && return 0
     [[ $STOP_PROOFS == yes ]] && return 0
-    fail "$REFUSED" "\`$RELEASE\` has ${#PROOFS[@]} proofs at work or waiting: ${PROOFS[*]:0:5}" \
+    fail "$REFUSED" "\`$RELEASE\` has ${#AT_WORK[@]} proofs at work or waiting: ${AT_WORK[*]:0:5}" \
         "$(quoted "${ZERO[@]}" proofs --watch) until they are done, or give --stop-proofs to call them off"
 }
 
 proofs_is() { printf 'proofs at work called off'; }
 
-proofs_done() { ((${#PROOFS[@]} == 0)) && NOTE='there are none'; }
+proofs_done() {
+    ((${#AT_WORK[@]} == 0)) || return 1
+    NOTE='there are none'
+    cluster_answers || NOTE='not known, the cluster does not answer'
+}
 
 proofs_do() {
-    change 'call off proofs' "$(quoted "${ZERO[@]}" proofs)" "${ZERO[@]}" proof cancel --yes "${PROOFS[@]}"
+    change 'call off proofs' "$(quoted "${ZERO[@]}" proofs)" "${ZERO[@]}" proof cancel --yes "${AT_WORK[@]}"
 }
 
 uninstall_is() { printf 'release %s of namespace %s taken away' "$RELEASE" "$NAMESPACE"; }
@@ -85,6 +89,11 @@ ours() {
     [[ $HELM_STATUS != absent && $HELM_NOTE == "$OURS" ]]
 }
 
+not_ours() {
+    NOTE='it is not there, or was not installed by setup.sh'
+    cluster_answers || NOTE='the cluster does not answer'
+}
+
 # How many objects of a kind there are in all namespaces, but for those of this release; `?` when that cannot be known.
 others() {
     local told
@@ -106,7 +115,10 @@ operator_stays() {
 no_keda_is() { printf 'KEDA taken away'; }
 
 no_keda_done() {
-    ours keda keda || { NOTE='it is not there, or was not installed by setup.sh' && return 0; }
+    if ! ours keda keda; then
+        not_ours
+        return 0
+    fi
     operator_stays scaledobjects.keda.sh
 }
 
@@ -117,8 +129,7 @@ no_keda_do() {
 no_prometheus_is() { printf 'Prometheus operator taken away'; }
 
 no_prometheus_done() {
-    ours kube-prometheus-stack monitoring || { NOTE='it is not there, or was not installed by setup.sh' && return 0; }
-    return 1
+    ! ours kube-prometheus-stack monitoring && not_ours
 }
 
 no_prometheus_do() {
@@ -130,10 +141,12 @@ no_rabbitmq_is() { printf "RabbitMQ's cluster operator taken away"; }
 
 no_rabbitmq_done() {
     local managers
-    cluster_answers || return 0
     managers=$(kube get namespace rabbitmq-system --show-managed-fields -o 'jsonpath={.metadata.managedFields[*].manager}' \
         2>/dev/null) || managers=
-    [[ " $managers " == *" $MANAGER "* ]] || { NOTE='it is not there, or was not installed by setup.sh' && return 0; }
+    if [[ " $managers " != *" $MANAGER "* ]]; then
+        not_ours
+        return 0
+    fi
     operator_stays rabbitmqclusters.rabbitmq.com
 }
 

@@ -4,6 +4,8 @@
 # Nothing is remembered but by what is looked at.
 
 STEPS=()
+# What a step is that has nothing to do.
+DONE_IS=there
 
 # tell_plan: sets TO_DO to how many steps would change something.
 tell_plan() {
@@ -12,7 +14,7 @@ tell_plan() {
     say "$1, in this order:"
     for step in "${STEPS[@]}"; do
         NOTE='' KIND='to do'
-        "${step}_done" && KIND=there
+        "${step}_done" && KIND=$DONE_IS
         [[ $KIND == 'to do' ]] && TO_DO=$((TO_DO + 1))
         say "$(printf '  %-8s %s' "$KIND" "$("${step}_is")")${NOTE:+: $NOTE}"
     done

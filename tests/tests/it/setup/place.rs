@@ -11,7 +11,6 @@ use tests::provision::kubernetes;
 
 use super::controllers::Controllers;
 use super::scene::{Scene, repository};
-use crate::cli::in_cluster::port_of;
 use crate::host::Host;
 use crate::proving::service::{Service, Setting};
 use crate::stand_in::V07;
@@ -132,4 +131,8 @@ impl Place {
         let kinds = "namespaces,customresourcedefinitions,deployments,statefulsets,jobs,configmaps,secrets,services";
         self.plane.kubectl(&["get", kinds, "--all-namespaces", "--output", "name"]).unwrap()
     }
+}
+
+fn port_of(address: &str) -> u16 {
+    address.rsplit(':').next().unwrap().parse().unwrap()
 }
