@@ -145,7 +145,7 @@ doctor_is() { printf 'kubectl zero doctor'; }
 doctor_done() { KIND=look && return 1; }
 
 # A moment after the start there can be something that is over in the next.
-readonly DOCTOR_LIMIT=60
+doctor_limit() { printf '%s' "$((PODS_LIMIT < 60 ? PODS_LIMIT : 60))"; }
 
 doctor_do() {
     local code=0
@@ -153,7 +153,7 @@ doctor_do() {
         printf '%s\n' "$(quoted "${ZERO[@]}" doctor)"
         return 0
     fi
-    wait_until 'doctor to find nothing' "$DOCTOR_LIMIT" doctor_quiet && return 0
+    wait_until 'doctor to find nothing' "$(doctor_limit)" doctor_quiet && return 0
     doctor_words || code=$?
     case $code in
     0) return 0 ;;

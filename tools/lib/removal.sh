@@ -10,11 +10,19 @@ release_there() {
     [[ $HELM_STATUS != absent ]]
 }
 
+# A release without one says so in the object by which `kubectl zero` finds it.
+has_proof_service() {
+    local told select="app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/component=connection"
+    told=$(kube get configmaps --namespace "$NAMESPACE" -l "$select" -o 'jsonpath={.items[*].data.leader-url}' 2>/dev/null) ||
+        return 0
+    [[ -n $told ]]
+}
+
 # Ends when proofs are at work or wait, or when that cannot be known, unless told to go on; sets AT_WORK to those.
 refuse_while_proving() {
     local state said code=0
     AT_WORK=()
-    release_there || return 0
+    { release_there && has_proof_service; } || return 0
     for state in running queued; do
         said=$("${ZERO[@]}" proofs --state "$state" --limit 1000 --output name 2>&1) || code=$?
         [[ $code == 0 ]] || break

@@ -47,7 +47,7 @@ fn what_was_set_up_goes_and_what_is_not_ours_stays() {
     let scene = &place.scene;
     scene.write("volumes.yaml", "leader: {enabled: false}\ncircuits: {mode: pvc, pvc: {storageClass: none, keep: true}}\n");
     // What doctor says of a volume that nobody makes is right.
-    scene.ends(6, "setup.sh", &place.here(&["--values", "volumes.yaml"]));
+    scene.ends(6, "setup.sh", &place.here(&["--values", "volumes.yaml", "--pods-limit", "20s"]));
     scene.write("operator.yaml", "rabbitmq: {mode: operator}\n");
     scene.ends(0, "setup.sh", &["--kube-context", HERE, "--values", "operator.yaml", "--only", "operators", "--yes"]);
     let theirs = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: theirs, namespace: default}\nspec: {}\n";
