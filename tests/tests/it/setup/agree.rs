@@ -22,7 +22,11 @@ fn version(name: &str) -> String {
 #[test]
 fn the_guide_installs_what_the_script_installs() {
     let guide = text("docs/install.md");
-    let keda = format!("helm install keda keda --repo {} --version {} ", version("KEDA_CHARTS"), version("KEDA_VERSION"));
+    let keda = format!(
+        "helm install keda keda --repo {} --version {} ",
+        version("KEDA_CHARTS"),
+        version("KEDA_VERSION")
+    );
     let operator = format!(
         "{}/v{}/cluster-operator.yml",
         version("RABBITMQ_OPERATOR_RELEASES"),
@@ -36,7 +40,11 @@ fn the_guide_installs_what_the_script_installs() {
     for command in [keda, operator, prometheus] {
         assert!(guide.contains(&command), "docs/install.md does not have `{command}`");
     }
-    for (what, least) in [("Kubernetes", "LEAST_KUBERNETES"), ("Helm", "LEAST_HELM"), ("[KEDA](https://keda.sh)", "LEAST_KEDA")] {
+    for (what, least) in [
+        ("Kubernetes", "LEAST_KUBERNETES"),
+        ("Helm", "LEAST_HELM"),
+        ("[KEDA](https://keda.sh)", "LEAST_KEDA"),
+    ] {
         let line = format!("| {what} | {} or newer", version(least));
         assert!(guide.contains(&line), "docs/install.md does not have `{line}`");
     }
@@ -50,7 +58,10 @@ fn the_chart_names_the_same_places_and_the_tests_know_the_same_definitions() {
     }
     let releases = version("RABBITMQ_OPERATOR_RELEASES");
     assert!(chart.contains(releases.strip_suffix("/download").unwrap()));
-    assert!(text("helm/zero-prover/Chart.yaml").contains(&format!("kubeVersion: \">={}.0-0\"", version("LEAST_KUBERNETES"))));
+    assert!(
+        text("helm/zero-prover/Chart.yaml")
+            .contains(&format!("kubeVersion: \">={}.0-0\"", version("LEAST_KUBERNETES")))
+    );
     let pins = text("tests/src/provision/helm.rs");
     for pin in [
         format!("kedacore/keda/v2@v{}", version("KEDA_VERSION")),
@@ -72,11 +83,16 @@ fn codes(help: &str) -> Vec<u32> {
 
 #[test]
 fn the_exit_codes_in_the_guides_are_those_of_the_scripts() {
-    for (script, page) in [("setup.sh", "docs/install.md"), ("teardown.sh", "docs/install.md"), ("witnesses.sh", "docs/witnesses.md")] {
+    for (script, page) in [
+        ("setup.sh", "docs/install.md"),
+        ("teardown.sh", "docs/install.md"),
+        ("witnesses.sh", "docs/witnesses.md"),
+    ] {
         let page_text = text(page);
         let (_, table) = page_text.split_once("| exit code | ").unwrap();
         let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-        let told: Vec<Vec<&str>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+        let told: Vec<Vec<&str>> =
+            rows.map(|row| row.split('|').map(str::trim).collect()).collect();
         for code in codes(&text(&format!("tools/{script}"))) {
             let row = told.iter().find(|row| row[1] == code.to_string());
             let row = row.unwrap_or_else(|| panic!("{page} has no line for {code} of {script}"));
@@ -94,8 +110,14 @@ fn the_state_is_kept_where_terraforms_own_folder_says() {
     let infra = text("tools/lib/infra.sh");
     assert!(infra.contains("gs://%s-zero-prover-state"));
     assert!(text("terraform/main.tf").contains("${var.project_id}-${var.name_prefix}-proofs"));
-    assert!(infra.contains("gs://%s-%s-proofs") && infra.contains("module.proofs[0].google_storage_bucket.bucket"));
-    assert!(text("terraform/modules/bucket/main.tf").contains("resource \"google_storage_bucket\" \"bucket\""));
+    assert!(
+        infra.contains("gs://%s-%s-proofs")
+            && infra.contains("module.proofs[0].google_storage_bucket.bucket")
+    );
+    assert!(
+        text("terraform/modules/bucket/main.tf")
+            .contains("resource \"google_storage_bucket\" \"bucket\"")
+    );
 }
 
 #[test]

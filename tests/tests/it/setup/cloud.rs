@@ -23,7 +23,14 @@ fn terraform(place: &Place) {
 }
 
 fn gke<'a>(place: &'a Place, more: &[&'a str]) -> Vec<&'a str> {
-    let own = ["--project", "my-project", "--terraform-dir", "terraform", "--namespace", &place.namespace];
+    let own = [
+        "--project",
+        "my-project",
+        "--terraform-dir",
+        "terraform",
+        "--namespace",
+        &place.namespace,
+    ];
     [&own[..], more].concat()
 }
 
@@ -45,7 +52,13 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
 
     let planned = scene.ends(0, "setup.sh", &[&up[..], &["--dry-run"]].concat());
     assert!(scene.changes().is_empty() && !scene.path("terraform/backend.tf").exists());
-    assert!(planned.stderr.contains("  to do    cluster zero-prover-gke-cluster in us-central1 of project my-project"), "{}", planned.stderr);
+    assert!(
+        planned.stderr.contains(
+            "  to do    cluster zero-prover-gke-cluster in us-central1 of project my-project"
+        ),
+        "{}",
+        planned.stderr
+    );
     scene.ends(7, "setup.sh", &up);
     let done = scene.ends(0, "setup.sh", &yes);
     let told: Vec<&str> = planned.stdout.lines().collect();
@@ -63,7 +76,10 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
     assert!(changed.len() == 1 && changed[0].contains(" init "), "{changed:#?}");
 
     // Proofs are kept, and taken over by the next cluster.
-    scene.write(&format!("doubles/cloud/{PROOFS}"), "gs://my-project-zero-prover-proofs/b3.zkproof\n");
+    scene.write(
+        &format!("doubles/cloud/{PROOFS}"),
+        "gs://my-project-zero-prover-proofs/b3.zkproof\n",
+    );
     scene.write("doubles/cloud/disks", "pvc-0a1b 50 us-central1-a\n");
     let down = gke(&place, &["--yes", "--stop-proofs"]);
     let gone = scene.ends(0, "teardown.sh", &down);
@@ -82,12 +98,22 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
     let data = [&down[..], &["--delete-data"]].concat();
     scene.ends(0, "teardown.sh", &data);
     assert!(!there(&place, PROOFS) && there(&place, STATE) && !there(&place, "cluster"));
-    assert!(scene.changes().iter().any(|line| line.starts_with("gcloud storage rm --recursive --all-versions")));
+    assert!(
+        scene
+            .changes()
+            .iter()
+            .any(|line| line.starts_with("gcloud storage rm --recursive --all-versions"))
+    );
 }
 
 /// As it was before anything was made.
 fn empty_again(place: &Place) {
-    for path in ["doubles/cloud/buckets", "doubles/cloud/cluster", "doubles/cloud/initialised", "doubles/cloud/protected"] {
+    for path in [
+        "doubles/cloud/buckets",
+        "doubles/cloud/cluster",
+        "doubles/cloud/initialised",
+        "doubles/cloud/protected",
+    ] {
         let path = place.scene.path(path);
         let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
     }
@@ -109,16 +135,27 @@ fn killed_before_and_after_each_change_a_cluster_is_made_once() {
     scene.ends(0, "setup.sh", &args);
     let whole = scene.changes();
     assert_eq!(whole.len(), 5, "the state's bucket, the cluster, its credentials: {whole:#?}");
-    for point in (1..=whole.len()).flat_map(|number| [format!("before {number}"), format!("after {number}")]) {
+    for point in
+        (1..=whole.len()).flat_map(|number| [format!("before {number}"), format!("after {number}")])
+    {
         empty_again(&place);
         let answer = scene.killed(&point, "setup.sh", &args);
         assert_eq!(answer.code, None, "{point}: {}", answer.stderr);
         let answer = scene.ends(0, "setup.sh", &args);
-        assert_eq!(scene.read("doubles/cloud/state"), "cluster\nmodule.proofs\n", "{point}: {}", answer.stderr);
+        assert_eq!(
+            scene.read("doubles/cloud/state"),
+            "cluster\nmodule.proofs\n",
+            "{point}: {}",
+            answer.stderr
+        );
         assert!(there(&place, STATE) && there(&place, "cluster"), "{point}");
         assert!(!scene.path("terraform/setup.tfplan").exists(), "{point}");
         let answer = scene.ends(0, "setup.sh", &args);
-        assert!(answer.stderr.contains("Terraform has nothing to change"), "{point}: {}", answer.stderr);
+        assert!(
+            answer.stderr.contains("Terraform has nothing to change"),
+            "{point}: {}",
+            answer.stderr
+        );
     }
 }
 

@@ -41,7 +41,8 @@ impl Controllers {
                 if told.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                look(&api, may.load(Ordering::Relaxed)).map_or_else(|error| Err(format!("{error:#}")), |()| Err(String::new()))
+                look(&api, may.load(Ordering::Relaxed))
+                    .map_or_else(|error| Err(format!("{error:#}")), |()| Err(String::new()))
             });
         });
         Self { proxy, stop, jobs, thread: Some(thread) }
@@ -60,18 +61,28 @@ impl Drop for Controllers {
 }
 
 fn look(api: &Api, jobs: bool) -> anyhow::Result<()> {
-    for (group, kind) in [("apps/v1", "deployments"), ("apps/v1", "statefulsets"), ("batch/v1", "jobs")] {
+    for (group, kind) in
+        [("apps/v1", "deployments"), ("apps/v1", "statefulsets"), ("batch/v1", "jobs")]
+    {
         for object in api.list(&format!("/apis/{group}/{kind}"))? {
-            let status = if kind == "jobs" { finished(&object).filter(|_| jobs) } else { ready(&object) };
+            let status =
+                if kind == "jobs" { finished(&object).filter(|_| jobs) } else { ready(&object) };
             if let Some(status) = status {
-                api.merge(&format!("{}/status", path(group, kind, &object)), &json!({ "status": status }))?;
+                api.merge(
+                    &format!("{}/status", path(group, kind, &object)),
+                    &json!({ "status": status }),
+                )?;
             }
         }
     }
     for claim in api.list("/api/v1/persistentvolumeclaims")? {
         if claim["metadata"]["deletionTimestamp"].is_string() {
             let (namespace, name) = (&claim["metadata"]["namespace"], &claim["metadata"]["name"]);
-            let path = format!("/api/v1/namespaces/{}/persistentvolumeclaims/{}", text(namespace), text(name));
+            let path = format!(
+                "/api/v1/namespaces/{}/persistentvolumeclaims/{}",
+                text(namespace),
+                text(name)
+            );
             api.merge(&path, &json!({"metadata": {"finalizers": null}}))?;
         }
     }

@@ -53,7 +53,8 @@ fn a_helm_that_was_killed_in_the_middle_is_taken_over() {
         place.scene.changes();
         let answer = place.scene.killed("during 1", "setup.sh", &args);
         assert_eq!(answer.code, None, "{}", answer.stderr);
-        let marks = ["get", "secrets", "-A", "-l", "owner=helm,status=pending-install", "-o", "name"];
+        let marks =
+            ["get", "secrets", "-A", "-l", "owner=helm,status=pending-install", "-o", "name"];
         let mark = place.plane.kubectl(&marks).unwrap();
         assert_eq!(mark.trim(), "secret/sh.helm.release.v1.zero.v1");
         let planned = place.scene.ends(0, "setup.sh", &[&args[..], &["--dry-run"]].concat());

@@ -107,7 +107,11 @@ impl Place {
             ("app.kubernetes.io/instance", "zero"),
             ("app.kubernetes.io/component", "leader"),
         ];
-        let pod = Pod { labels: &labels, ports: &[("http", 8080)], ..Pod::of(&self.namespace, "zero-leader-0") };
+        let pod = Pod {
+            labels: &labels,
+            ports: &[("http", 8080)],
+            ..Pod::of(&self.namespace, "zero-leader-0")
+        };
         self.plane.pod(&pod).unwrap();
         let local = port_of(service.address());
         self.plane.forward(&self.namespace, "zero-leader-0", 8080, local).unwrap();
@@ -116,7 +120,15 @@ impl Place {
 
     /// `--kube-context here` and the rest of what names this release.
     pub(super) fn here<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
-        let own = ["--kube-context", HERE, "--namespace", &self.namespace, "--values", "values.yaml", "--yes"];
+        let own = [
+            "--kube-context",
+            HERE,
+            "--namespace",
+            &self.namespace,
+            "--values",
+            "values.yaml",
+            "--yes",
+        ];
         [&own[..], more].concat()
     }
 

@@ -23,7 +23,11 @@ async fn a_proof_is_verified_at_the_end_and_a_second_run_changes_nothing() {
     let planned = scene.ends(0, "setup.sh", &place.here(&[&args[..], &["--dry-run"]].concat()));
     assert_eq!(place.objects(), before, "a dry run changes nothing");
     assert!(scene.changes().is_empty());
-    assert!(planned.stderr.contains("  to do    KEDA 2.20.2\n  to do    release zero"), "{}", planned.stderr);
+    assert!(
+        planned.stderr.contains("  to do    KEDA 2.20.2\n  to do    release zero"),
+        "{}",
+        planned.stderr
+    );
 
     let done = scene.ends(0, "setup.sh", &place.here(&args));
     assert!(done.stderr.contains("   verified: 3-"), "{}", done.stderr);
@@ -42,8 +46,13 @@ async fn a_proof_is_verified_at_the_end_and_a_second_run_changes_nothing() {
     assert_eq!(changed.len(), 1, "a witness is shown again, and not proved again: {changed:#?}");
     assert!(again.stderr.contains("  there    release zero in namespace"), "{}", again.stderr);
     assert!(again.stderr.contains("  there    circuits of zero made"), "{}", again.stderr);
-    let revisions = ["get", "secrets", "-n", &place.namespace, "-l", "owner=helm,name=zero", "-o", "name"];
-    assert_eq!(place.plane.kubectl(&revisions).unwrap().lines().count(), 1, "one revision of the release");
+    let revisions =
+        ["get", "secrets", "-n", &place.namespace, "-l", "owner=helm,name=zero", "-o", "name"];
+    assert_eq!(
+        place.plane.kubectl(&revisions).unwrap().lines().count(),
+        1,
+        "one revision of the release"
+    );
     assert!(!scene.calls().contains(place.password()), "no password on a command line");
 }
 
@@ -53,8 +62,16 @@ fn one_part_alone_is_set_up_and_what_it_needs_is_said() {
     let Some(place) = Place::find(test, Generation::V3, HERE) else { return };
     let scene = &place.scene;
     let refused = scene.ends(1, "setup.sh", &place.here(&["--only", "chart"]));
-    assert!(refused.stderr.contains("The cluster lacks:\n- KEDA 2.17 or newer"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("error: install the release: `helm` ended with 1"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("The cluster lacks:\n- KEDA 2.17 or newer"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("error: install the release: `helm` ended with 1"),
+        "{}",
+        refused.stderr
+    );
     scene.changes();
 
     scene.write("operator.yaml", "rabbitmq: {mode: operator}\nmonitoring: {enabled: true}\n");
@@ -69,7 +86,10 @@ fn one_part_alone_is_set_up_and_what_it_needs_is_said() {
     scene.ends(0, "setup.sh", &operators);
     let changed = scene.changes();
     assert_eq!(changed.len(), 3, "{changed:#?}");
-    assert!(changed.iter().all(|line| !line.contains("zero-prover/")), "the chart was not asked for: {changed:#?}");
+    assert!(
+        changed.iter().all(|line| !line.contains("zero-prover/")),
+        "the chart was not asked for: {changed:#?}"
+    );
     let answer = scene.ends(0, "setup.sh", &operators);
     assert!(scene.changes().is_empty(), "{}", answer.stderr);
 
@@ -87,9 +107,21 @@ fn what_does_not_become_ready_is_named() {
     place.controllers.jobs.store(false, Ordering::Relaxed);
     let args = place.here(&["--circuits-limit", "1s"]);
     let answer = place.scene.ends(6, "setup.sh", &args);
-    assert!(answer.stderr.contains("waiting for the circuits, 0s of at most 1s"), "{}", answer.stderr);
-    assert!(answer.stderr.contains("error: there are no circuits: Job zero-circuits-"), "{}", answer.stderr);
-    assert!(answer.stderr.contains("+ kubectl zero --context here"), "doctor has looked: {}", answer.stderr);
+    assert!(
+        answer.stderr.contains("waiting for the circuits, 0s of at most 1s"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.contains("error: there are no circuits: Job zero-circuits-"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.contains("+ kubectl zero --context here"),
+        "doctor has looked: {}",
+        answer.stderr
+    );
     assert!(answer.stderr.contains("; the same command waits again"), "{}", answer.stderr);
     place.controllers.jobs.store(true, Ordering::Relaxed);
     place.scene.ends(0, "setup.sh", &args);

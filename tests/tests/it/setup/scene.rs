@@ -12,8 +12,28 @@ use tests::zero::Answer;
 
 /// What the scripts and their stand-ins need of a machine.
 const NEEDED: &[&str] = &[
-    "basename", "bash", "cat", "cmp", "cp", "cut", "dirname", "env", "find", "grep", "head", "ln", "mkdir", "mv", "rm", "sed",
-    "sha256sum", "sleep", "sort", "touch", "wc", "xargs",
+    "basename",
+    "bash",
+    "cat",
+    "cmp",
+    "cp",
+    "cut",
+    "dirname",
+    "env",
+    "find",
+    "grep",
+    "head",
+    "ln",
+    "mkdir",
+    "mv",
+    "rm",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "touch",
+    "wc",
+    "xargs",
 ];
 /// The stand-ins.
 const DOUBLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/doubles");
@@ -114,7 +134,8 @@ impl Scene {
 
     /// A script of `tools`, without a terminal, in a process group of its own.
     pub(super) fn command(&self, script: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(repository().join("tools").join(script).canonicalize().unwrap());
+        let mut command =
+            Command::new(repository().join("tools").join(script).canonicalize().unwrap());
         command
             .args(args)
             .env_clear()
@@ -138,7 +159,13 @@ impl Scene {
     /// The same, which has to end with this code.
     pub(super) fn ends(&self, code: i32, script: &str, args: &[&str]) -> Answer {
         let answer = self.run(script, args);
-        assert_eq!(answer.code, Some(code), "{script} {args:?}: {}{}", answer.stdout, answer.stderr);
+        assert_eq!(
+            answer.code,
+            Some(code),
+            "{script} {args:?}: {}{}",
+            answer.stdout,
+            answer.stderr
+        );
         answer
     }
 
