@@ -45,6 +45,8 @@ mod proving;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod shared_broker;
 #[cfg(test)]
 mod stand_in;

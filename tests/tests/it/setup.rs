@@ -1,0 +1,13 @@
+//! The scripts in `tools`: on a real API server with the real Helm and the real kubectl. Google Cloud, Terraform and what
+//! would come from the internet are played by the stand-ins in `setup/doubles`, which are first on the path.
+
+mod agree;
+mod cloud;
+mod controllers;
+mod killed;
+mod place;
+mod refusals;
+mod release;
+mod scene;
+mod teardown;
+mod witnesses;

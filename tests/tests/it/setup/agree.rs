@@ -1,0 +1,140 @@
+//! The scripts and what is written of them: versions, places, exit codes, and what shellcheck says.
+
+use std::fs;
+use std::process::Command;
+
+use tests::harness;
+use tests::provision;
+
+use super::scene::repository;
+
+fn text(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A line `NAME=value` of the one file with versions.
+fn version(name: &str) -> String {
+    let file = text("tools/versions.env");
+    let line = file.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+    line.unwrap_or_else(|| panic!("tools/versions.env has no {name}")).to_owned()
+}
+
+#[test]
+fn the_guide_installs_what_the_script_installs() {
+    let guide = text("docs/install.md");
+    let keda = format!(
+        "helm install keda keda --repo {} --version {} ",
+        version("KEDA_CHARTS"),
+        version("KEDA_VERSION")
+    );
+    let operator = format!(
+        "{}/v{}/cluster-operator.yml",
+        version("RABBITMQ_OPERATOR_RELEASES"),
+        version("RABBITMQ_OPERATOR_VERSION")
+    );
+    let prometheus = format!(
+        "kube-prometheus-stack --repo {} --version {} ",
+        version("PROMETHEUS_CHARTS"),
+        version("PROMETHEUS_STACK_VERSION")
+    );
+    for command in [keda, operator, prometheus] {
+        assert!(guide.contains(&command), "docs/install.md does not have `{command}`");
+    }
+    for (what, least) in [
+        ("Kubernetes", "LEAST_KUBERNETES"),
+        ("Helm", "LEAST_HELM"),
+        ("[KEDA](https://keda.sh)", "LEAST_KEDA"),
+    ] {
+        let line = format!("| {what} | {} or newer", version(least));
+        assert!(guide.contains(&line), "docs/install.md does not have `{line}`");
+    }
+}
+
+#[test]
+fn the_chart_names_the_same_places_and_the_tests_know_the_same_definitions() {
+    let chart = text("helm/zero-prover/templates/_validate.tpl");
+    for name in ["KEDA_CHARTS", "PROMETHEUS_CHARTS"] {
+        assert!(chart.contains(&version(name)), "the chart does not name {}", version(name));
+    }
+    let releases = version("RABBITMQ_OPERATOR_RELEASES");
+    assert!(chart.contains(releases.strip_suffix("/download").unwrap()));
+    assert!(
+        text("helm/zero-prover/Chart.yaml")
+            .contains(&format!("kubeVersion: \">={}.0-0\"", version("LEAST_KUBERNETES")))
+    );
+    let pins = text("tests/src/provision/helm.rs");
+    for pin in [
+        format!("kedacore/keda/v2@v{}", version("KEDA_VERSION")),
+        format!("rabbitmq/cluster-operator/v2@v{}", version("RABBITMQ_OPERATOR_VERSION")),
+    ] {
+        assert!(pins.contains(&pin), "the chart's tests take other definitions than {pin}");
+    }
+}
+
+/// The number at the start of each entry, such as `0    done   5    something is missing`.
+fn codes(help: &str) -> Vec<u32> {
+    let (_, table) = help.split_once("Exit codes\n").unwrap();
+    let lines = table.lines().take_while(|line| line.starts_with("  "));
+    let words = lines.flat_map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()));
+    let mut codes: Vec<u32> = words.collect();
+    codes.sort_unstable();
+    codes
+}
+
+#[test]
+fn the_exit_codes_in_the_guides_are_those_of_the_scripts() {
+    for (script, page) in [
+        ("setup.sh", "docs/install.md"),
+        ("teardown.sh", "docs/install.md"),
+        ("witnesses.sh", "docs/witnesses.md"),
+    ] {
+        let page_text = text(page);
+        let (_, table) = page_text.split_once("| exit code | ").unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let told: Vec<Vec<&str>> =
+            rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+        for code in codes(&text(&format!("tools/{script}"))) {
+            let row = told.iter().find(|row| row[1] == code.to_string());
+            let row = row.unwrap_or_else(|| panic!("{page} has no line for {code} of {script}"));
+            assert!(row.last().is_some_and(|cell| cell.is_empty()) && row.len() > 3, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn the_state_is_kept_where_terraforms_own_folder_says() {
+    let outputs = text("terraform/state/outputs.tf");
+    assert!(outputs.contains("backend \"gcs\"") && outputs.contains("prefix = \"zero-prover\""));
+    assert!(text("tools/backend.tf").contains("backend \"gcs\" {}"));
+    assert!(text("terraform/state/main.tf").contains("${var.project_id}-zero-prover-state"));
+    let infra = text("tools/lib/infra.sh");
+    assert!(infra.contains("gs://%s-zero-prover-state"));
+    assert!(text("terraform/main.tf").contains("${var.project_id}-${var.name_prefix}-proofs"));
+    assert!(
+        infra.contains("gs://%s-%s-proofs")
+            && infra.contains("module.proofs[0].google_storage_bucket.bucket")
+    );
+    assert!(
+        text("terraform/modules/bucket/main.tf")
+            .contains("resource \"google_storage_bucket\" \"bucket\"")
+    );
+}
+
+#[test]
+fn shellcheck_finds_nothing() {
+    let Some(shellcheck) = provision::shellcheck() else {
+        let why = "SKIPPED setup::agree: there is no shellcheck (`cargo xtask test` installs it)";
+        harness::say(why);
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
+        return;
+    };
+    let check = |folder: &str, scripts: &[&str]| {
+        let mut command = Command::new(&shellcheck);
+        command.args(["--external-sources", "--check-sourced"]).args(scripts);
+        let output = command.current_dir(repository().join(folder)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{folder}: {said}");
+    };
+    check("tools", &["setup.sh", "teardown.sh", "witnesses.sh"]);
+    check("tests/tests/it/setup/doubles", &["record.sh", "gcloud", "terraform", "helm", "kubectl"]);
+}
