@@ -13,6 +13,7 @@ mod plot;
 mod proofs;
 mod report;
 mod rpc;
+mod scaling;
 mod scene;
 mod stats;
 mod surgery;
@@ -44,6 +45,9 @@ pub enum What {
     Gateway,
     /// What the proof service costs: `proofs.md`.
     Proofs,
+    /// How soon workers wake and what a day of load costs, in a cluster with KEDA, which `cargo xtask e2e --bench`
+    /// prepares: `scaling.md`.
+    Scaling,
 }
 
 /// Measures our programs against private RabbitMQ nodes.
@@ -73,6 +77,12 @@ pub struct Options {
     /// Publishes timed for each kind of queue.
     #[arg(long, default_value_t = 40)]
     publishes: usize,
+    /// Seconds over which workers are woken from zero.
+    #[arg(long, default_value_t = 360)]
+    wake: u64,
+    /// Seconds into which a day of load is pressed.
+    #[arg(long, default_value_t = 600)]
+    day: u64,
     /// Be the forwarder that the gateway is compared with, and nothing else.
     #[arg(long, hide = true)]
     forward: Option<SocketAddr>,
@@ -99,7 +109,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         Box::pin(gateway::run(&options.out)).await?;
     }
     if options.what.contains(&What::Proofs) {
+        let out = out.clone();
         tokio::task::spawn_blocking(move || proofs::run(&out)).await??;
+    }
+    if options.what.contains(&What::Scaling) {
+        let [wake, day] = [options.wake, options.day].map(Duration::from_secs);
+        let lengths = scaling::Lengths { wake, day };
+        tokio::task::spawn_blocking(move || scaling::run(&out, lengths)).await??;
     }
     say(&format!("written to {}", options.out.display()));
     Ok(())

@@ -7,7 +7,7 @@
 pub mod api;
 pub mod keda;
 pub mod kubelet;
-mod objects;
+pub(crate) mod objects;
 mod run;
 pub mod scenarios;
 pub mod services;

@@ -17,7 +17,9 @@ This runs the whole product on this machine: a real control plane, the real KEDA
      earlier run has built them. The first time takes half an hour to an hour on two cores.
   3. Our programs and the stand-in prover are built.
   4. The scenarios run one after the other, each in a namespace and a vhost of its own. Everything listens on the
-     loopback interface alone and ends with this command. `--list` tells the scenarios, `--only NAME` runs one.";
+     loopback interface alone and ends with this command. `--list` tells the scenarios, `--only NAME` runs one.
+     With `--bench` two measurements run in their place, for some 20 minutes, and write docs/benchmarks/scaling.md;
+     let the machine do nothing else meanwhile.";
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -34,18 +36,17 @@ pub(crate) struct Args {
     /// Run the scenarios so many times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     times: u32,
+    /// Measure instead: how soon workers wake, and a day of load, beside KEDA's own scaler.
+    #[arg(long, conflicts_with_all = ["only", "keep", "list", "times"])]
+    bench: bool,
 }
 
-/// Builds what is missing, then runs the scenarios.
+/// Builds what is missing, then runs the scenarios or the measurements.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let target = shell::target_dir()?;
-    let mut e2e = Command::new(target.join("debug").join("zero-e2e"));
-    e2e.current_dir(shell::root()).arg("--logs").arg(target.join("e2e"));
-    e2e.args(args.only.iter().map(|name| format!("--only={name}")));
-    e2e.args(["--times", &args.times.to_string()]);
-    e2e.args(args.keep.then_some("--keep"));
+    let mut e2e = runner(args, &target);
     if args.list {
-        build_runner()?;
+        build_runner(false)?;
         return shell::run(e2e.arg("--list"));
     }
     shell::say(PLAN);
@@ -57,16 +58,32 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let keda = keda::ensure_programs(&mut say, &for_ever)?;
     shell::step("our programs");
     test::build(&target)?;
-    build_runner()?;
-    shell::step("scenarios");
+    build_runner(args.bench)?;
+    shell::step(if args.bench { "measurements" } else { "scenarios" });
     e2e.env(env::CLUSTER_DIR, kubernetes.folder()).env(env::KEDA_DIR, keda.folder());
     tell_programs(&mut e2e, &target);
     if args.keep { shell::run_with_input(&mut e2e) } else { shell::run(&mut e2e) }
 }
 
-fn build_runner() -> anyhow::Result<()> {
+fn runner(args: &Args, target: &Path) -> Command {
+    let program = if args.bench { "zero-bench" } else { "zero-e2e" };
+    let mut e2e = Command::new(target.join("debug").join(program));
+    e2e.current_dir(shell::root());
+    if args.bench {
+        e2e.arg("--what=scaling");
+        return e2e;
+    }
+    e2e.arg("--logs").arg(target.join("e2e"));
+    e2e.args(args.only.iter().map(|name| format!("--only={name}")));
+    e2e.args(["--times", &args.times.to_string()]);
+    e2e.args(args.keep.then_some("--keep"));
+    e2e
+}
+
+fn build_runner(bench: bool) -> anyhow::Result<()> {
+    let (feature, program) = if bench { ("bench", "zero-bench") } else { ("e2e", "zero-e2e") };
     let build =
-        ["build", "--locked", "--package", "tests", "--features", "e2e", "--bin", "zero-e2e"];
+        ["build", "--locked", "--package", "tests", "--features", feature, "--bin", program];
     shell::run(&mut shell::cargo(&build))
 }
 

@@ -10,9 +10,9 @@ use super::report::Scale;
 /// Pixels.
 const SIZE: (u32, u32) = (900, 420);
 /// Readable on a light and on a dark page alike.
-const PAPER: RGBColor = RGBColor(255, 255, 255);
+pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// Told apart by people who see colours differently, too.
-const COLOURS: [RGBColor; 4] =
+pub(super) const COLOURS: [RGBColor; 4] =
     [RGBColor(120, 120, 120), RGBColor(0, 114, 178), RGBColor(86, 180, 233), RGBColor(213, 94, 0)];
 
 /// One group of bars.

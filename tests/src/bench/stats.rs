@@ -18,6 +18,11 @@ impl Samples {
         self.0.len()
     }
 
+    /// All of them, the shortest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Duration> {
+        self.0.iter().copied()
+    }
+
     /// The value that `percent` of the samples do not exceed, in milliseconds.
     pub(crate) fn ms(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1) - 1;
