@@ -55,6 +55,8 @@ target "common" {
   args = {
     VERSION  = VERSION
     REVISION = REVISION
+    # A program without libraries says nothing of the crates in it: Cargo.lock does.
+    BUILDKIT_SBOM_SCAN_CONTEXT = "true"
   }
   attest = ["type=sbom", "type=provenance,mode=max"]
 }
