@@ -1,6 +1,6 @@
 //! `cargo xtask lint`: all that can be checked without running the product.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ::tests::provision;
@@ -111,14 +111,12 @@ fn scripts() -> anyhow::Result<()> {
     let linters = provision::ensure_linters(&mut |line: &str| shell::say(line))
         .context("hadolint and shellcheck cannot be had")?;
     let tree = Tree::read()?;
-    let of = |is: fn(&File) -> bool| tree.files().iter().filter(move |file| is(file));
-    let checks: [(&PathBuf, fn(&File) -> bool); 2] =
-        [(&linters.hadolint, File::is_dockerfile), (&linters.shellcheck, File::is_shell_script)];
-    for (linter, is) in checks {
-        let mut check = Command::new(linter);
-        shell::run(check.current_dir(shell::root()).arg("--").args(of(is).map(File::path)))?;
-    }
-    Ok(())
+    let check = |linter: &Path, is: fn(&File) -> bool| {
+        let files = tree.files().iter().filter(|file| is(file)).map(File::path);
+        shell::run(Command::new(linter).current_dir(shell::root()).arg("--").args(files))
+    };
+    check(&linters.hadolint, File::is_dockerfile)?;
+    check(&linters.shellcheck, File::is_shell_script)
 }
 
 /// What to say of advisories that could not be read, or that concern us.
