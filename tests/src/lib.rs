@@ -14,13 +14,14 @@ pub mod docker;
 pub mod e2e;
 pub mod harness;
 pub mod helm;
+pub mod images;
 #[cfg(feature = "product")]
 pub mod keda;
 pub mod ledger;
 pub mod management;
 pub mod management_double;
 pub mod poll;
-mod ports;
+pub mod ports;
 mod process;
 pub mod prometheus;
 pub mod provision;

@@ -14,7 +14,7 @@ const RANGE: std::ops::Range<u16> = 10_240..32_000;
 const TRIES: usize = 1_000;
 
 /// Different ports that were free a moment ago, each tried by listening on it.
-pub(crate) fn free<const N: usize>() -> anyhow::Result<[u16; N]> {
+pub fn free<const N: usize>() -> anyhow::Result<[u16; N]> {
     let width = u64::from(RANGE.end - RANGE.start);
     let mut held = Vec::new();
     for _ in 0..TRIES {

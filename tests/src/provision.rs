@@ -4,6 +4,7 @@
 //! what to install.
 
 mod apt;
+mod buildah;
 mod cache;
 mod checkov;
 mod debian;
@@ -11,6 +12,8 @@ mod go;
 pub mod helm;
 pub mod keda;
 pub mod kubernetes;
+mod linters;
+mod python;
 mod terraform;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +26,10 @@ use crate::docker::DockerBroker;
 use crate::harness::env;
 use crate::prometheus::Programs;
 use crate::rabbitmq::{PrivateBroker, RabbitConfig, Series, Server};
+pub use buildah::ensure_buildah;
 pub use checkov::ensure_checkov;
+pub use debian::ensure_bare_debian;
+pub use linters::{Linters, ensure_linters};
 pub use terraform::{ensure_terraform, terraform};
 
 /// Names a broker to use instead of starting one.
@@ -99,6 +105,13 @@ pub fn chosen_series() -> anyhow::Result<Series> {
         return Ok(Series::default());
     };
     name.parse().with_context(|| format!("read {}", env::RABBITMQ))
+}
+
+/// Where builds of images keep what they can do without, for the next build.
+pub fn images_cache() -> anyhow::Result<PathBuf> {
+    let folder = cache::folder()?.join("images");
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// The RabbitMQ of the chosen series; looks and changes nothing.

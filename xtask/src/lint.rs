@@ -1,24 +1,26 @@
 //! `cargo xtask lint`: all that can be checked without running the product.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::bail;
+use ::tests::provision;
+use anyhow::{Context, bail};
 
-use crate::rules::{self, Tree};
+use crate::rules::{self, File, Tree};
 use crate::{shell, tools};
 
 type Check = fn() -> anyhow::Result<()>;
 
 /// Runs every check, also after one has failed, and fails if any did.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("house rules", house_rules),
         ("format", format),
         ("clippy", clippy),
         ("documentation", documentation),
         ("fuzz targets", fuzz_targets),
         ("licences, bans, sources", dependencies),
+        ("Dockerfiles and shell scripts", scripts),
     ];
     let mut failed = Vec::new();
     for (name, check) in checks {
@@ -70,7 +72,7 @@ fn format() -> anyhow::Result<()> {
 
 fn clippy() -> anyhow::Result<()> {
     let deny = ["--", "-D", "warnings"];
-    let all = ["clippy", "--workspace", "--all-targets", "--locked"];
+    let all = ["clippy", "--workspace", "--all-targets", "--features", "tests/images", "--locked"];
     shell::run(shell::cargo(&all).args(deny))
 }
 
@@ -102,6 +104,19 @@ fn dependencies() -> anyhow::Result<()> {
         Err(error) => shell::say(&advice(&format!("{error:#}"))),
     }
     Ok(())
+}
+
+/// Those that git tracks, and those that it would track were they added.
+fn scripts() -> anyhow::Result<()> {
+    let linters = provision::ensure_linters(&mut |line: &str| shell::say(line))
+        .context("hadolint and shellcheck cannot be had")?;
+    let tree = Tree::read()?;
+    let check = |linter: &Path, is: fn(&File) -> bool| {
+        let files = tree.files().iter().filter(|file| is(file)).map(File::path);
+        shell::run(Command::new(linter).current_dir(shell::root()).arg("--").args(files))
+    };
+    check(&linters.hadolint, File::is_dockerfile)?;
+    check(&linters.shellcheck, File::is_shell_script)
 }
 
 /// What to say of advisories that could not be read, or that concern us.

@@ -46,6 +46,22 @@ pub(crate) struct File {
 }
 
 impl File {
+    /// Where it is, from the root of the repository.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn is_dockerfile(&self) -> bool {
+        self.name() == "Dockerfile" || self.extension() == Some("Dockerfile")
+    }
+
+    /// By its name, or by the program that its first line names.
+    pub(crate) fn is_shell_script(&self) -> bool {
+        let first = self.lines().next().map_or("", |(_, line)| line);
+        let named = first.strip_prefix("#!").and_then(|line| line.rsplit(['/', ' ']).next());
+        self.extension() == Some("sh") || matches!(named, Some("sh" | "bash"))
+    }
+
     fn is_rust(&self) -> bool {
         self.extension() == Some("rs")
     }
@@ -175,6 +191,24 @@ mod tests {
     fn words_are_whole() {
         assert!(has_word("use tokio::time;", "tokio"));
         assert!(!has_word("let tokio_like = 1;", "tokio"));
+    }
+
+    #[test]
+    fn scripts_are_known_by_name_and_by_first_line_and_dockerfiles_by_name() {
+        let tree = sample::tree(&[
+            ("a.sh", ""),
+            (".ci/run", "#!/usr/bin/env bash\n"),
+            ("b", "#!/bin/sh\n"),
+            ("c", "#!/usr/bin/env python3\n"),
+            ("d.md", "run sh\n"),
+            ("docker/Dockerfile", ""),
+            ("zk-evm.Dockerfile", ""),
+        ]);
+        let of = |is: fn(&File) -> bool| -> Vec<&str> {
+            tree.files().iter().filter(|file| is(file)).map(File::path).collect()
+        };
+        assert_eq!(of(File::is_shell_script), ["a.sh", ".ci/run", "b"]);
+        assert_eq!(of(File::is_dockerfile), ["docker/Dockerfile", "zk-evm.Dockerfile"]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ This runs every test of the workspace and of the stand-in provers.
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Runs the slow tests instead of the fast ones: checkov on `terraform`.
+    /// Runs the slow tests instead of the fast ones: checkov on `terraform`, the images of `docker`.
     #[arg(long, conflicts_with = "passed_through")]
     slow: bool,
     /// Passed to the tests as they are: a filter, `--nocapture`, …

@@ -1,4 +1,4 @@
-//! RabbitMQ of other releases of Debian, each with its whole system in a folder of the user's cache.
+//! Other releases of Debian in the user's cache: with RabbitMQ in a folder, and bare in an archive for images.
 //!
 //! `debootstrap` makes the folder. Nothing of it is installed on the machine, no service of it is
 //! started, and removing the folder removes it all.
@@ -18,6 +18,10 @@ use crate::rabbitmq::{Series, Server, server};
 
 /// What only an installation needs: half of the folder.
 const LEFTOVERS: [&str; 2] = ["var/cache/apt", "var/lib/apt/lists"];
+/// The release that images are made of.
+const BARE: &str = "trixie";
+/// Its archive.
+const ARCHIVE: &str = "debian.tar";
 
 /// The server of another release, if it was installed before; looks and changes nothing.
 pub(super) fn installed(series: Series, suite: &str) -> Option<Server> {
@@ -73,7 +77,8 @@ fn install(
     let work = tempfile::Builder::new().prefix("building-").tempdir_in(cache)?;
     let mut guard = Guard::start(work.path())?;
     let built = work.path().join("root");
-    let outcome = run(debootstrap, suite, &built, work.path(), give_up);
+    let suite = Suite { name: suite, packages: Some("rabbitmq-server") };
+    let outcome = suite.make(debootstrap, &built, work.path(), give_up);
     guard.dismiss();
     outcome?;
     for folder in LEFTOVERS {
@@ -88,20 +93,67 @@ fn install(
     fs::rename(&built, root).context("put what was installed into its place")
 }
 
-fn run(
-    debootstrap: &Path,
-    suite: &str,
-    built: &Path,
-    work: &Path,
-    give_up: &AtomicBool,
-) -> anyhow::Result<()> {
-    let log = work.join("debootstrap.log");
-    // What it mounts is seen by its own processes alone, and ends with them.
-    let mut command = Command::new("unshare");
-    command.arg("--mount").arg(debootstrap);
-    command.args(["--variant=minbase", "--include=rabbitmq-server", suite]).arg(built);
-    // The guard knows what to end by its HOME.
-    command.env("HOME", work);
-    let ended = cache::finish(Process::spawn(command, work, &log)?, give_up);
-    ended.with_context(|| format!("run `debootstrap`: {}", tail(&log)))
+/// A bare system of the newest stable release, for images that no registry gives: the folder of an archive.
+pub fn ensure_bare_debian(say: Say<'_>) -> anyhow::Result<PathBuf> {
+    let folder = cache::folder()?.join(format!("bare-debian-{BARE}"));
+    if folder.join(ARCHIVE).is_file() {
+        return Ok(folder);
+    }
+    say(&format!(
+        "A small system of Debian {BARE} stands for the images of a registry; debootstrap puts it into {}: a minute or \
+         two, 200 MB, the first time only.",
+        folder.display()
+    ));
+    ensure!(rustix::process::geteuid().is_root(), "only root may make a system in a folder");
+    let debootstrap = debootstrap(say)?;
+    let give_up = AtomicBool::new(false);
+    let _lock = cache::lock("lock-debian", say, &give_up)?;
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let work = tempfile::Builder::new().prefix("building-").tempdir_in(cache::folder()?)?;
+    let mut guard = Guard::start(work.path())?;
+    let suite = Suite { name: BARE, packages: None };
+    let built = work.path().join("root");
+    let outcome = suite.make(&debootstrap, &built, work.path(), &give_up);
+    guard.dismiss();
+    outcome?;
+    archive(&built, &work.path().join(ARCHIVE))?;
+    fs::rename(work.path().join(ARCHIVE), folder.join(ARCHIVE)).context("put it into its place")?;
+    Ok(folder)
+}
+
+/// Devices are the container's to make, and what only an installation needs is half of it.
+fn archive(built: &Path, archive: &Path) -> anyhow::Result<()> {
+    let mut tar = Command::new("tar");
+    tar.arg("--create").arg("--file").arg(archive).arg("--directory").arg(built);
+    tar.args(LEFTOVERS.iter().chain(&["dev"]).map(|folder| format!("--exclude=./{folder}/*")));
+    let status = tar.arg(".").status().context("run `tar`")?;
+    ensure!(status.success(), "`tar` ended with {status}");
+    Ok(())
+}
+
+/// A release, and what is in it besides the least.
+struct Suite<'a> {
+    name: &'a str,
+    packages: Option<&'a str>,
+}
+
+impl Suite<'_> {
+    fn make(
+        &self,
+        debootstrap: &Path,
+        built: &Path,
+        work: &Path,
+        give_up: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let log = work.join("debootstrap.log");
+        // What it mounts is seen by its own processes alone, and ends with them.
+        let mut command = Command::new("unshare");
+        command.arg("--mount").arg(debootstrap).arg("--variant=minbase");
+        command.args(self.packages.map(|packages| format!("--include={packages}")));
+        command.arg(self.name).arg(built);
+        // The guard knows what to end by its HOME.
+        command.env("HOME", work);
+        let ended = cache::finish(Process::spawn(command, work, &log)?, give_up);
+        ended.with_context(|| format!("run `debootstrap`: {}", tail(&log)))
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The guard is a small shell process that holds the reading end of a pipe. However the owner ends, the kernel closes
 //! the other end; the guard then kills the processes whose `HOME` is the node's directory, by their numbers, and
-//! removes the directory.
+//! removes the directory. What cannot have such a `HOME` has the directory in the variable `MARK`.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -11,12 +11,14 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
+/// Marks a process in the place of `HOME`.
+pub(crate) const MARK: &str = "ZERO_TEST_HOME";
 /// Three rounds, because a process may start another between the look and the signal.
 const SCRIPT: &str = r#"
 read -r word
 [ "$word" = dismissed ] && exit 0
 for round in 1 2 3; do
-    for environ in $(grep -slzxF "HOME=$1" /proc/[0-9]*/environ); do
+    for environ in $(grep -slzxF -e "HOME=$1" -e "ZERO_TEST_HOME=$1" /proc/[0-9]*/environ); do
         pid=${environ#/proc/}
         kill -KILL "${pid%/environ}"
     done

@@ -29,6 +29,8 @@ mod host;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod monitoring;
 #[cfg(test)]
 mod other_language;

@@ -1,9 +1,7 @@
 //! `cargo xtask test --slow`: what takes minutes and needs much that the other tests do not.
 
-use std::process::{Command, Stdio};
-
-use ::tests::provision;
-use anyhow::{Context, ensure};
+mod checkov;
+mod images;
 
 use crate::shell;
 
@@ -11,48 +9,21 @@ use crate::shell;
 const PLAN: &str = "\
 This runs the slow tests.
   1. checkov, a program in Python, is looked for in the user's cache, and put there when it is missing.
-  2. It looks for what is insecure in `terraform`; what it may pass over stands with its reason in
-     terraform/.checkov.yaml.";
+     It looks for what is insecure in `terraform`; what it may pass over stands with its reason in
+     terraform/.checkov.yaml.
+  2. buildah and debootstrap are looked for, and installed when they are missing: they build the images
+     of `docker`, without a registry. A small Debian, this machine's Rust and the stand-in prover play
+     what the images start from. Compiling takes some minutes; what was compiled stays in the user's
+     cache for the next time, the images go with this command. Only root can do it.
+  3. RabbitMQ is looked for, and installed when it is missing; a private broker is started for the
+     containers. They run as the chart runs them: a user without rights, a root that is read alone.";
 
 /// Runs the slow tests; what cannot be had for them is a failure, because nobody asks for them by chance.
 pub(super) fn run() -> anyhow::Result<()> {
     shell::say(PLAN);
     shell::step("checkov");
-    let python = provision::ensure_checkov(&mut |line: &str| shell::say(line))
-        .context("checkov cannot be had")?;
-    let mut checkov = Command::new(python);
-    checkov.current_dir(shell::root()).args(["-m", "checkov.main", "--directory", "terraform"]);
-    checkov.args(["--config-file", "terraform/.checkov.yaml", "--quiet", "--compact"]);
-    shell::say(&format!("$ {}", shell::shown(&checkov)));
-    let output = checkov.stdin(Stdio::null()).output().context("start checkov")?;
-    let found = String::from_utf8_lossy(&output.stdout);
-    shell::say(&format!("{}{}", String::from_utf8_lossy(&output.stderr), found.trim()));
-    ensure!(
-        output.status.success(),
-        "checkov found fault: mend it, or pass it over in terraform/.checkov.yaml for a reason"
-    );
-    // It is content with a folder that has nothing to look at.
-    ensure!(passed(&found) > Some(0), "checkov has looked at nothing");
+    checkov::run()?;
+    images::run()?;
     shell::say("all slow tests passed");
     Ok(())
-}
-
-/// How many checks passed, by checkov's own count.
-fn passed(found: &str) -> Option<u32> {
-    let (_, rest) = found.split_once("Passed checks: ")?;
-    rest.split(',').next()?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_at_nothing_is_told_from_one_without_findings() {
-        let said =
-            "terraform scan results:\n\nPassed checks: 44, Failed checks: 0, Skipped checks: 0\n";
-        assert_eq!(passed(said), Some(44));
-        assert_eq!(passed(""), None);
-        assert!(passed("Passed checks: 0, Failed checks: 0") <= Some(0));
-    }
 }
