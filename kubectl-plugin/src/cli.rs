@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::broker::BrokerArgs;
 use crate::cluster::ClusterArgs;
 use crate::commands::{
-    abort, backup, completion, doctor, move_messages, orphans, peek, proof, proofs, prove, purge,
-    queues, remove, report, restore, scale, status, verify, version, witness,
+    abort, backup, completion, doctor, move_messages, orphans, peek, plan, proof, proofs, prove,
+    purge, queues, remove, report, restore, scale, status, verify, version, witness,
 };
 use crate::exit;
 use crate::leader::LeaderArgs;
@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// What is in files for the prover, or what is wrong with them; no cluster is needed.
     #[command(after_help = witness::EXAMPLES)]
     Witness(witness::Args),
+    /// How many workers a load needs, on which machines, and what they cost; no cluster is needed.
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Args),
     /// Write a completion script for a shell.
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::Args),

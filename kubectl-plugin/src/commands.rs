@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod move_messages;
 pub(crate) mod orphans;
 pub(crate) mod peek;
+pub(crate) mod plan;
 pub(crate) mod proof;
 pub(crate) mod proofs;
 pub(crate) mod prove;
@@ -37,6 +38,7 @@ pub(crate) fn perform(cli: Cli, printer: &mut Printer) -> Result<Code> {
     match command {
         Command::Completion(args) => completion::run(&args, printer),
         Command::Witness(args) => witness::run(&args, printer),
+        Command::Plan(args) => plan::run(&args, printer),
         Command::Scale(args) => {
             start()?.block_on(scale::run(&args, &cluster, broker.timeout, printer))
         }

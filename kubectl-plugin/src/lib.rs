@@ -18,6 +18,7 @@ mod holders;
 mod leader;
 mod output;
 mod place;
+mod plan;
 mod proof;
 mod report;
 mod save;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, dashboards, demo, e2e, lint, matrix, test};
+use crate::{bench, book, demo, dashboards, e2e, lint, matrix, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Measure the scaler beside KEDA's built-in one; writes docs/benchmarks.
     Bench(bench::Args),
+    /// The handbook as a web site; its links are checked first.
+    Book,
     /// Write the chart's Grafana dashboards anew.
     Dashboards,
     /// The whole product at work on this machine, with a stand-in prover.
@@ -37,6 +39,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Bench(args) => bench::run(&args)?,
         Command::Dashboards => dashboards::run()?,
+        Command::Book => book::run()?,
         Command::Demo(args) => return demo::run(&args),
         Command::E2e(args) => e2e::run(&args)?,
         Command::Lint => lint::run()?,

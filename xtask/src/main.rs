@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the one door to every developer command.
 
 mod bench;
+mod book;
 mod cli;
 mod dashboards;
 mod demo;

@@ -3,6 +3,7 @@
 //! Each rule is a function from the tree to findings, so that its tests need no files.
 
 mod arrows;
+pub(crate) mod handbook;
 mod layout;
 mod purity;
 mod reach;
@@ -74,14 +75,19 @@ impl File {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Its text; nothing of what is not text.
+    pub(crate) fn words(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// Where it is, from the repository's root.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The lines with their numbers, counted from 1.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .as_deref()
-            .unwrap_or_default()
-            .lines()
-            .enumerate()
-            .map(|(at, line)| (at + 1, line))
+        self.words().lines().enumerate().map(|(at, line)| (at + 1, line))
     }
 
     /// The number of lines before the unit tests.
@@ -117,6 +123,12 @@ impl Tree {
         &self.files
     }
 
+    /// The pages of Markdown; what is in a `src` is a part of a page elsewhere.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &File> {
+        let is_page = |file: &&File| file.extension() == Some("md") && !file.path.contains("/src/");
+        self.files.iter().filter(is_page)
+    }
+
     fn rust(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.is_rust())
     }
@@ -126,6 +138,8 @@ impl Tree {
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let rules = [
         arrows::only_those_drawn,
+        handbook::every_page_has_its_place,
+        handbook::links_lead_somewhere,
         layout::short_files,
         layout::short_mains,
         layout::modules_say_what_they_are_for,
@@ -216,6 +230,16 @@ mod tests {
         let tree = sample::tree(&[("a.rs", "")]);
         let finding = Finding::new(tree.files().first().unwrap(), 7, "too long");
         assert_eq!(finding.to_string(), "a.rs:7: too long");
+    }
+
+    #[test]
+    fn the_handbook_is_whole() {
+        let tree = Tree::read().unwrap();
+        assert!(tree.files().iter().any(|file| file.path == handbook::SUMMARY));
+        let rules = [handbook::every_page_has_its_place, handbook::links_lead_somewhere];
+        let found: Vec<String> =
+            rules.iter().flat_map(|rule| rule(&tree)).map(|found| found.to_string()).collect();
+        assert!(found.is_empty(), "{found:#?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod in_cluster;
 mod json;
 mod kill;
 mod looks;
+mod plan;
 mod proving;
 mod removals;
 mod restores;

@@ -23,6 +23,8 @@ mod gateway;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod handbook;
+#[cfg(test)]
 mod hazards;
 #[cfg(test)]
 mod host;
@@ -46,6 +48,8 @@ mod prover;
 mod proving;
 #[cfg(test)]
 mod queues;
+#[cfg(test)]
+mod release;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]

@@ -12,7 +12,7 @@ const PURE: [(&str, &[&str]); 5] = [
         ],
     ),
     ("amqp-gateway", &["account", "frame", "rules", "session", "tags", "wire"]),
-    ("kubectl-plugin", &["select", "holders", "proof", "report", "timeline"]),
+    ("kubectl-plugin", &["select", "holders", "plan", "proof", "report", "timeline"]),
     (
         "prover-host",
         &[

@@ -126,7 +126,7 @@ const PATTERNS: [(&str, &str); 9] = [
 fn in_one_order(text: &str) -> String {
     let about = |line: &&str| line.starts_with("proof=");
     let mut lines = text.lines().collect::<Vec<_>>();
-    for together in lines.chunk_by_mut(|one, next| about(&one) && about(&next)) {
+    for together in lines.chunk_by_mut(|one, next| about(one) && about(next)) {
         together.sort_unstable();
     }
     lines.join("\n") + "\n"

@@ -1,0 +1,7 @@
+//! The handbook is held against the product: commands, options, variables and values that it names are there.
+
+mod commands;
+mod names;
+mod pages;
+mod programs;
+mod trials;
