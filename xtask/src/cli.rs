@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, book, demo, dashboards, e2e, lint, matrix, test};
+use crate::{bench, book, dashboards, demo, e2e, lint, matrix, test};
 
 /// Developer commands of this repository.
 #[derive(Debug, Parser)]
