@@ -150,6 +150,7 @@ main() {
     tell_plan "What makes \`$RELEASE\` run by context \`$CONTEXT\`"
     ((TO_DO == 0)) || approve "$TO_DO to do."
     do_steps
+    weigh_findings
     [[ $DRY_RUN == yes ]] && say 'nothing was changed' && return 0
     say "done; what to type next: $(quoted "${ZERO[@]}" status)"
 }

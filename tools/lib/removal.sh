@@ -149,8 +149,8 @@ no_rabbitmq_is() { printf "RabbitMQ's cluster operator taken away"; }
 
 no_rabbitmq_done() {
     local managers
-    managers=$(kube get namespace rabbitmq-system --show-managed-fields -o 'jsonpath={.metadata.managedFields[*].manager}' \
-        2>/dev/null) || managers=
+    managers=$(kube get deployment rabbitmq-cluster-operator --namespace rabbitmq-system --show-managed-fields -o \
+        'jsonpath={.metadata.managedFields[*].manager}' 2>/dev/null) || managers=
     if [[ " $managers " != *" $MANAGER "* ]]; then
         not_ours
         return 0
@@ -160,5 +160,5 @@ no_rabbitmq_done() {
 
 no_rabbitmq_do() {
     change "take away RabbitMQ's cluster operator" 'its last line says why' \
-        "${KUBECTL[@]}" delete --ignore-not-found --filename "$(rabbitmq_manifest)"
+        "${KUBECTL[@]}" delete --ignore-not-found --wait=false --filename "$(rabbitmq_manifest)"
 }

@@ -92,12 +92,12 @@ wait_until() {
         "$@" || code=$?
         ((code == 0)) && break
         ((code == 2)) && return 2
-        ((SECONDS - began >= limit)) && return 1
         if ((told == 0 || SECONDS - told >= SAY_EVERY)); then
             say "   waiting for $what, $(span $((SECONDS - began))) of at most $(span "$limit")${STATE:+: $STATE}"
             told=$SECONDS
             ((told == 0)) && told=1
         fi
+        ((SECONDS - began >= limit)) && return 1
         sleep "$LOOK_EVERY"
     done
     say "   $what: done after $(span $((SECONDS - began)))"

@@ -95,6 +95,11 @@ fn unseen(id: &'static str, hazard: &'static str, cure: &'static str) -> Finding
     Finding { id, hazard, verdict: CouldNotLook, evidence, cure }
 }
 
+/// So a gateway calls the queue by which its own worker alone hears of aborts.
+fn is_abort_queue(name: &QueueName) -> bool {
+    name.as_str().starts_with("zero-abort-")
+}
+
 fn found(is_found: bool) -> Verdict {
     if is_found { Found } else { NotFound }
 }
@@ -276,7 +281,10 @@ impl Evidence<'_> {
 
     fn half_dead_worker(&self) -> Finding {
         let tasks = self.clients(|role| matches!(role, QueueRole::Task(_)));
-        let control = self.clients(|role| role == QueueRole::Control);
+        let mut control = self.clients(|role| role == QueueRole::Control);
+        // A worker behind a gateway hears of aborts by a queue of its own.
+        let aborts = self.facts.consumers.iter().filter(|consumer| is_abort_queue(&consumer.queue));
+        control.extend(aborts.filter_map(|consumer| consumer.client.as_ref()));
         let odd: Vec<String> =
             tasks.symmetric_difference(&control).map(ToString::to_string).collect();
         Finding {
@@ -365,6 +373,12 @@ mod tests {
         assert!(is_found(&stale, &sample(), "3.13.7", "H4"));
         let half = with(|facts| facts.consumers.retain(|c| c.queue.as_str() != "commands"));
         assert!(is_found(&half, &sample(), "3.13.7", "H15"));
+        let own = with(|facts| {
+            for consumer in facts.consumers.iter_mut().filter(|c| c.queue.as_str() == "commands") {
+                consumer.queue = QueueName::new("zero-abort-1a-0-commands").unwrap();
+            }
+        });
+        assert!(!is_found(&own, &sample(), "3.13.7", "H15"), "behind a gateway");
         let aborts = Sample { abort_all: 1, ..sample() };
         assert!(is_found(&at_work(), &aborts, "3.13.7", "H5"));
         let large = Sample { largest: 9 << 20, ..sample() };

@@ -74,16 +74,20 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
     assert!(again.stderr.contains("Terraform has nothing to change"), "{}", again.stderr);
     let changed = scene.changes();
     assert!(changed.len() == 1 && changed[0].contains(" init "), "{changed:#?}");
+    proofs_outlive_the_cluster(&place, &yes);
+}
 
-    // Proofs are kept, and taken over by the next cluster.
+/// And the next cluster takes them over.
+fn proofs_outlive_the_cluster(place: &Place, yes: &[&str]) {
+    let scene = &place.scene;
     scene.write(
         &format!("doubles/cloud/{PROOFS}"),
         "gs://my-project-zero-prover-proofs/b3.zkproof\n",
     );
     scene.write("doubles/cloud/disks", "pvc-0a1b 50 us-central1-a\n");
-    let down = gke(&place, &["--yes", "--stop-proofs"]);
+    let down = gke(place, &["--yes", "--stop-proofs"]);
     let gone = scene.ends(0, "teardown.sh", &down);
-    assert!(there(&place, PROOFS) && there(&place, STATE) && !there(&place, "cluster"));
+    assert!(there(place, PROOFS) && there(place, STATE) && !there(place, "cluster"));
     for words in [
         "bucket gs://my-project-zero-prover-proofs of 3221225472 bytes, about $0.06 a month",
         "disk pvc-0a1b of 50 GB that no machine uses, about $5.00 a month",
@@ -97,7 +101,7 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
     assert!(changed.iter().any(|line| line.contains(" import ")), "{changed:#?}");
     let data = [&down[..], &["--delete-data"]].concat();
     scene.ends(0, "teardown.sh", &data);
-    assert!(!there(&place, PROOFS) && there(&place, STATE) && !there(&place, "cluster"));
+    assert!(!there(place, PROOFS) && there(place, STATE) && !there(place, "cluster"));
     assert!(
         scene
             .changes()

@@ -1,9 +1,11 @@
 //! `tools/setup.sh` killed with all that it has started, before, in and after each change; the same command goes on.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::json;
 use tests::helm::Generation;
 
 use super::place::{HERE, Place};
@@ -43,6 +45,37 @@ async fn killed_before_and_after_each_change_it_goes_on_to_a_verified_proof() {
     assert!(done.stderr.contains("   verified: 2-"), "{}", done.stderr);
 }
 
+/// Whoever makes a `StatefulSet` waits for half a minute: the API server asks somebody who does not answer.
+struct Slow<'a> {
+    place: &'a Place,
+    _silent: TcpListener,
+}
+
+impl<'a> Slow<'a> {
+    fn make(place: &'a Place) -> Self {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/", silent.local_addr().unwrap());
+        let hook = json!({
+            "name": "silent.example.com", "clientConfig": {"url": url}, "timeoutSeconds": 30,
+            "failurePolicy": "Ignore", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"],
+                       "resources": ["statefulsets"]}],
+        });
+        let hooks = json!({"apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "silent"},
+            "webhooks": [hook]});
+        place.plane.apply(&hooks.to_string()).unwrap();
+        Self { place, _silent: silent }
+    }
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        let delete = ["delete", "validatingwebhookconfiguration", "silent"];
+        self.place.plane.kubectl(&delete).unwrap();
+    }
+}
+
 #[test]
 fn a_helm_that_was_killed_in_the_middle_is_taken_over() {
     for generation in [Generation::V3, Generation::V4] {
@@ -51,8 +84,10 @@ fn a_helm_that_was_killed_in_the_middle_is_taken_over() {
         let args = place.here(&[]);
         place.scene.ends(0, "setup.sh", &place.here(&["--only", "operators"]));
         place.scene.changes();
+        let slow = Slow::make(&place);
         let answer = place.scene.killed("during 1", "setup.sh", &args);
         assert_eq!(answer.code, None, "{}", answer.stderr);
+        drop(slow);
         let marks =
             ["get", "secrets", "-A", "-l", "owner=helm,status=pending-install", "-o", "name"];
         let mark = place.plane.kubectl(&marks).unwrap();

@@ -42,11 +42,11 @@ impl Place {
         let helm = tests::helm::programs(test)?;
         let vhost = harness::vhost(test)?;
         let folder = std::env::var_os(env::CLUSTER_DIR);
-        let found = match folder {
+        let programs = match folder {
             Some(folder) => kubernetes::Programs::in_folder(folder.as_ref()),
             None => kubernetes::programs(),
         };
-        let programs = found.expect("Helm is there and the control plane is not");
+        let programs = programs.expect("Helm is there and the control plane is not");
         let plane = ControlPlane::start(&programs).unwrap();
         // It comes with KEDA, which a test has to see come.
         plane.kubectl(&["delete", "customresourcedefinition", "scaledobjects.keda.sh"]).unwrap();
@@ -68,9 +68,9 @@ impl Place {
             .env("REAL_HELM", helm.to_str().unwrap())
             .env("REAL_KUBECTL", programs.kubectl.to_str().unwrap());
         let controllers = Controllers::start(&plane);
-        let place = Self { controllers, scene, namespace, vhost, plane };
-        place.prepare();
-        Some(place)
+        let found = Self { controllers, scene, namespace, vhost, plane };
+        found.prepare();
+        Some(found)
     }
 
     /// The broker's user, and values that name the broker.
@@ -96,7 +96,7 @@ impl Place {
         &self.vhost.access().password
     }
 
-    /// The release's proof service with two workers, behind a pod as its StatefulSet would make it.
+    /// The release's proof service with two workers, behind a pod as its `StatefulSet` would make it.
     pub(super) async fn proving(&self, ms_per_txn: &str) -> Proving {
         let home = tempfile::tempdir().unwrap();
         let setting = Setting { generation: &V07, vhost: &self.vhost, home: home.path() };

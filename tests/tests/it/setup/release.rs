@@ -107,11 +107,7 @@ fn what_does_not_become_ready_is_named() {
     place.controllers.jobs.store(false, Ordering::Relaxed);
     let args = place.here(&["--circuits-limit", "1s"]);
     let answer = place.scene.ends(6, "setup.sh", &args);
-    assert!(
-        answer.stderr.contains("waiting for the circuits, 0s of at most 1s"),
-        "{}",
-        answer.stderr
-    );
+    assert!(answer.stderr.contains("waiting for the circuits, "), "{}", answer.stderr);
     assert!(
         answer.stderr.contains("error: there are no circuits: Job zero-circuits-"),
         "{}",

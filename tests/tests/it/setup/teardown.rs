@@ -10,6 +10,17 @@ fn away<'a>(place: &'a Place, more: &[&'a str]) -> Vec<&'a str> {
     [&["--kube-context", HERE, "--namespace", &place.namespace], more].concat()
 }
 
+/// A proof that goes on for minutes.
+fn submit(place: &Place) {
+    let witness = Place::witness(6);
+    let mut prove = place.plane.kubectl_command(&place.scene.path("kubeconfig"));
+    let args = ["zero", "-n", &place.namespace, "prove", &witness, "--detach"];
+    prove.env("PATH", place.scene.path("bin")).args(args);
+    prove.stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(prove.status().unwrap().success());
+    place.scene.changes();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn proofs_at_work_are_not_taken_away_unless_told() {
     let test = "teardown_proving";
@@ -24,18 +35,7 @@ async fn proofs_at_work_are_not_taken_away_unless_told() {
     );
 
     let _proving = place.proving("60000").await;
-    let witness = Place::witness(6);
-    let mut prove = place.plane.kubectl_command(&scene.path("kubeconfig"));
-    prove.env("PATH", scene.path("bin")).args([
-        "zero",
-        "-n",
-        &place.namespace,
-        "prove",
-        &witness,
-        "--detach",
-    ]);
-    assert!(prove.stdout(Stdio::null()).status().unwrap().success());
-    scene.changes();
+    submit(&place);
     let refused = scene.ends(7, "teardown.sh", &away(&place, &["--yes"]));
     assert!(
         refused.stderr.contains("`zero` has 1 proofs at work or waiting: 6-"),
@@ -60,10 +60,8 @@ async fn proofs_at_work_are_not_taken_away_unless_told() {
     scene.ends(0, "teardown.sh", &away(&place, &["--yes", "--only", "chart"]));
 }
 
-#[test]
-fn what_was_set_up_goes_and_what_is_not_ours_stays() {
-    let test = "teardown_whole";
-    let Some(place) = Place::find(test, Generation::V4, HERE) else { return };
+/// A release with a volume, every operator but the Prometheus one, and an object of somebody else.
+fn stand_up(place: &Place) {
     let scene = &place.scene;
     scene.write(
         "volumes.yaml",
@@ -80,7 +78,14 @@ fn what_was_set_up_goes_and_what_is_not_ours_stays() {
     let theirs = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: theirs, namespace: default}\nspec: {}\n";
     place.plane.apply(theirs).unwrap();
     scene.changes();
+}
 
+#[test]
+fn what_was_set_up_goes_and_what_is_not_ours_stays() {
+    let test = "teardown_whole";
+    let Some(place) = Place::find(test, Generation::V4, HERE) else { return };
+    stand_up(&place);
+    let scene = &place.scene;
     let before = place.objects();
     let planned = scene.ends(0, "teardown.sh", &away(&place, &["--dry-run"]));
     assert_eq!(place.objects(), before, "a dry run changes nothing");
@@ -94,15 +99,24 @@ fn what_was_set_up_goes_and_what_is_not_ours_stays() {
     let changed = scene.changes();
     let told: Vec<String> = planned.stdout.lines().map(|line| line.replace('\'', "")).collect();
     assert_eq!(told, changed, "a dry run tells every command, and no other");
-    assert_eq!(changed.len(), 2, "the release and RabbitMQ's operator: {changed:#?}");
+    assert_eq!(
+        changed.len(),
+        2,
+        "the release and RabbitMQ's operator: {changed:#?}: {}",
+        done.stderr
+    );
     assert!(
         done.stderr.contains("left:\n  - volume zero-circuits of 50Gi; to delete it: "),
         "{}",
         done.stderr
     );
+    data_goes_when_told(&place);
+}
 
+fn data_goes_when_told(place: &Place) {
+    let scene = &place.scene;
     place.plane.kubectl(&["delete", "scaledobject", "theirs", "-n", "default"]).unwrap();
-    let done = scene.ends(0, "teardown.sh", &away(&place, &["--yes", "--delete-data"]));
+    let done = scene.ends(0, "teardown.sh", &away(place, &["--yes", "--delete-data"]));
     let changed = scene.changes();
     assert!(
         changed.len() == 2 && changed[0].contains("delete persistentvolumeclaims"),
@@ -110,6 +124,6 @@ fn what_was_set_up_goes_and_what_is_not_ours_stays() {
     );
     assert!(changed[1].starts_with("helm uninstall keda"), "{changed:#?}");
     assert!(!done.stderr.contains("volume zero-circuits of 50Gi; to delete"), "{}", done.stderr);
-    let again = scene.ends(0, "teardown.sh", &away(&place, &["--yes", "--delete-data"]));
+    let again = scene.ends(0, "teardown.sh", &away(place, &["--yes", "--delete-data"]));
     assert!(scene.changes().is_empty(), "{}", again.stderr);
 }
