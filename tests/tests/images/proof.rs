@@ -12,6 +12,9 @@ use tests::scaler::http_get;
 use crate::scaler::LIMIT;
 use crate::shape::image;
 
+/// One of the shipped witnesses.
+const BLOCK: &str = "3.witness.json";
+
 /// What the chart gives to leader and worker alike; credentials in files, as there.
 fn on(vhost: &Vhost, secrets: &Path) -> Vec<String> {
     let access = vhost.access();
@@ -24,6 +27,52 @@ fn on(vhost: &Vhost, secrets: &Path) -> Vec<String> {
         "--password-file=/secrets/broker/password".to_owned(),
         "--queue-policy=durable".to_owned(),
     ]
+}
+
+/// The proof service, on a port.
+fn leader(broker: &[String], secrets: &Path, port: u16) -> Container {
+    let own = [
+        "--data-dir=/data".to_owned(),
+        format!("--listen=127.0.0.1:{port}"),
+        "--leader=leader".to_owned(),
+        "--verifier=verifier".to_owned(),
+        "--min-free-mib=1".to_owned(),
+    ];
+    let launch = Launch::of(&image("leader")).volume(secrets, "/secrets/broker");
+    let launch = launch.empty("/data").empty("/tmp").args(broker.iter().cloned().chain(own));
+    launch.start().unwrap()
+}
+
+/// A worker, its probes on a port.
+fn worker(broker: &[String], secrets: &Path, port: u16) -> Container {
+    let listen = format!("--listen=127.0.0.1:{port}");
+    let own = [&*listen, "--", "worker", "--runtime=amqp"].map(ToOwned::to_owned);
+    let launch = Launch::of(&image("worker")).volume(secrets, "/secrets/broker");
+    launch.empty("/tmp").args(broker.iter().cloned().chain(own)).start().unwrap()
+}
+
+/// `prove`: what it said, when it went well.
+fn prove(home: &Path, port: u16) -> String {
+    let [witness, proofs] = ["witness", "proofs"].map(|name| home.join(name));
+    for folder in [&witness, &proofs] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let shipped = repository.join("witnesses/devnet/v0.7").join(BLOCK);
+    std::fs::copy(shipped, witness.join(BLOCK)).unwrap();
+    chown(&proofs, Some(65_532), Some(65_532)).unwrap();
+    let file = format!("/files/{BLOCK}");
+    let service = format!("--leader-url=http://127.0.0.1:{port}");
+    let output = Launch::of(&image("kubectl-zero"))
+        .volume(&witness, "/files")
+        .volume(&proofs, "/proofs")
+        .args(["prove", &file, &service, "--wait", "--out=/proofs"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{words}");
+    assert_eq!(std::fs::read_dir(&proofs).unwrap().count(), 1, "{words}");
+    words.into_owned()
 }
 
 async fn lives(container: &Container, port: u16) {
@@ -40,62 +89,16 @@ async fn lives(container: &Container, port: u16) {
 async fn a_block_is_proved_and_verified_by_containers_alone() {
     let vhost = harness::vhost("a_block_is_proved_by_containers").unwrap();
     let home = tempfile::tempdir().unwrap();
-    let folders = ["secrets", "witness", "proofs"].map(|name| home.path().join(name));
-    folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
-    let [secrets, witness, proofs] = folders;
+    let secrets = home.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
     let broker = on(&vhost, &secrets);
     let [service, metrics] = ports::free().unwrap();
-
-    let leader = Launch::of(&image("leader"))
-        .volume(&secrets, "/secrets/broker")
-        .empty("/data")
-        .empty("/tmp")
-        .args(broker.iter().cloned().chain([
-            "--data-dir=/data".to_owned(),
-            format!("--listen=127.0.0.1:{service}"),
-            "--leader=leader".to_owned(),
-            "--verifier=verifier".to_owned(),
-            "--min-free-mib=1".to_owned(),
-        ]))
-        .start()
-        .unwrap();
-    let mut worker = Launch::of(&image("worker"))
-        .volume(&secrets, "/secrets/broker")
-        .empty("/tmp")
-        .args(
-            broker.iter().cloned().chain(
-                [&format!("--listen=127.0.0.1:{metrics}"), "--", "worker", "--runtime=amqp"]
-                    .map(ToOwned::to_owned),
-            ),
-        )
-        .start()
-        .unwrap();
+    let leader = leader(&broker, &secrets, service);
+    let mut worker = worker(&broker, &secrets, metrics);
     lives(&leader, service).await;
     lives(&worker, metrics).await;
-
-    let block = "3.witness.json";
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let shipped = repository.join("witnesses/devnet/v0.7").join(block);
-    std::fs::copy(shipped, witness.join(block)).unwrap();
-    chown(&proofs, Some(65_532), Some(65_532)).unwrap();
-    let told = Launch::of(&image("kubectl-zero"))
-        .volume(&witness, "/files")
-        .volume(&proofs, "/proofs")
-        .args([
-            "prove".to_owned(),
-            format!("/files/{block}"),
-            format!("--leader-url=http://127.0.0.1:{service}"),
-            "--wait".to_owned(),
-            "--out=/proofs".to_owned(),
-        ])
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&told.stderr) + String::from_utf8_lossy(&told.stdout);
-    assert!(told.status.success(), "{words}\n{}\n{}", leader.log(), worker.log());
-    assert!(words.contains("verified"), "{words}");
-    let files = std::fs::read_dir(&proofs).unwrap().count();
-    assert_eq!(files, 1, "{words}");
-
+    let words = prove(home.path(), service);
+    assert!(words.contains("verified"), "{words}\n{}\n{}", leader.log(), worker.log());
     worker.terminate().unwrap();
     let status = worker.ended(LIMIT).unwrap();
     assert!(status.success(), "{status}: {}", worker.log());
