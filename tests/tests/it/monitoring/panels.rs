@@ -145,7 +145,7 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
     let targets = product.targets().await;
     let prometheus = Prometheus::start(&programs, &targets, &rules).unwrap();
     let from = now(&prometheus);
-    work(&product, if pictures.is_some() { 12 } else { 3 }).await;
+    work(&product, if pictures.is_some() { 8 } else { 3 }).await;
     let recorded = (from, now(&prometheus));
     for board in boards() {
         let drawn = asked(&prometheus, &board, recorded);

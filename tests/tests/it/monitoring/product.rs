@@ -112,7 +112,15 @@ fn worker(setting: &Setting<'_>, name: &str, args: &[&str], ms_per_txn: &str) ->
     }
     let program = setting.generation.path("worker").display().to_string();
     let own = [program.as_str(), "--runtime=amqp", "--stand-in-ms-per-txn", ms_per_txn];
-    let options = ["--queue-policy", "durable", "--restart-pause", "100ms", "--cgroup"];
+    let options = [
+        "--queue-policy",
+        "durable",
+        "--restart-pause",
+        "100ms",
+        "--listen",
+        "127.0.0.1:0",
+        "--cgroup",
+    ];
     let options = [&options[..], &[cgroup.to_str().unwrap()]].concat();
     let command = [&own[..], args].concat();
     Host::start(
@@ -131,7 +139,8 @@ pub(super) async fn texts(test: &str) -> Option<Vec<(&'static str, String)>> {
     let product = Product::start(&vhost, home.path(), "60").await;
     std::fs::write(home.path().join("lines"), LINES).unwrap();
     let script = ["sh", "-c", "cat lines; mkfifo wait; read -r nothing <> wait"];
-    let talking = Host::start("talking", NOWHERE, &[], &script, home.path());
+    let talking =
+        Host::start("talking", NOWHERE, &["--listen", "127.0.0.1:0"], &script, home.path());
     product.service.submit(&V07, 8, "").await;
     let leader = format!("http://{}/metrics", product.service.address());
     let told = ["zero_leader_proof_eta_seconds{", "zero_leader_proof_tasks_answered_total{"];
