@@ -211,6 +211,8 @@ fn read(lease: ApiLease) -> Lease {
         renewed: spec.renew_time.map(|time| time.0.to_string()).unwrap_or_default(),
         transitions: spec.lease_transitions.unwrap_or_default(),
         version: lease.metadata.resource_version.unwrap_or_default(),
+        labels: lease.metadata.labels.unwrap_or_default(),
+        annotations: lease.metadata.annotations.unwrap_or_default(),
     }
 }
 
@@ -225,6 +227,8 @@ fn written(name: &LeaseName, me: Option<&str>, seen: Option<&Lease>) -> ApiLease
         metadata: ObjectMeta {
             name: Some(name.name.clone()),
             resource_version: seen.map(|seen| seen.version.clone()),
+            labels: seen.map(|seen| seen.labels.clone()),
+            annotations: seen.map(|seen| seen.annotations.clone()),
             ..ObjectMeta::default()
         },
         spec: Some(LeaseSpec {
@@ -235,5 +239,23 @@ fn written(name: &LeaseName, me: Option<&str>, seen: Option<&Lease>) -> ApiLease
             lease_transitions: Some(transitions.saturating_add(i32::from(changes_hands))),
             ..LeaseSpec::default()
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_to_the_lease_stays() {
+        let name = LeaseName { namespace: None, name: "zero-scaler".to_owned() };
+        let mut made = written(&name, Some("me"), None);
+        let label = [("helm".to_owned(), "zero".to_owned())].into();
+        made.metadata.labels = Some(label);
+        made.metadata.annotations = made.metadata.labels.clone();
+        let again = written(&name, Some("other"), Some(&read(made.clone())));
+        assert_eq!(again.metadata.labels, made.metadata.labels);
+        assert_eq!(again.metadata.annotations, made.metadata.annotations);
+        assert_eq!(again.spec.unwrap().lease_transitions, Some(1));
     }
 }

@@ -4,6 +4,7 @@
 //! unchanged for as long as it says. Each replica measures that on its own clock from its own
 //! looks, so that clocks need not agree, only run at about the same rate.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// For so long a Lease is believed after it was last seen to change.
@@ -26,6 +27,10 @@ pub struct Lease {
     pub transitions: i32,
     /// What a change must name, so that of two at once one fails.
     pub version: String,
+    /// Labels that others have put on it, and that stay.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations likewise: by these Helm knows what is a release's.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// What to do about it.
@@ -119,6 +124,8 @@ mod tests {
             renewed: renewed.to_owned(),
             transitions: 0,
             version: renewed.to_owned(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
         }
     }
 

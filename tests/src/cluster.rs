@@ -50,6 +50,8 @@ apiVersion: v1
 kind: Node
 metadata:
   name: node-0
+  labels:
+    kubernetes.io/hostname: node-0
 ";
 
 /// Who says what becomes of pods.

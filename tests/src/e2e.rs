@@ -5,8 +5,10 @@
 //! [`scenarios`], and docs/testing.md has a line for each.
 
 pub mod api;
+mod images;
 pub mod keda;
 pub mod kubelet;
+mod manual;
 pub(crate) mod objects;
 mod run;
 pub mod scenarios;

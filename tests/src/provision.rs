@@ -144,9 +144,14 @@ pub fn ensure_series(series: Series, say: Say<'_>) -> anyhow::Result<Server> {
 }
 
 fn machine_server() -> Option<Server> {
+    machine_rabbitmq().map(Server::of_machine)
+}
+
+/// The script of the machine's own RabbitMQ; looks and changes nothing.
+#[must_use]
+pub fn machine_rabbitmq() -> Option<PathBuf> {
     let known = SERVER_PATHS.iter().map(PathBuf::from);
-    let found = known.chain(on_path("rabbitmq-server")).find(|path| path.is_file());
-    found.map(Server::of_machine)
+    known.chain(on_path("rabbitmq-server")).find(|path| path.is_file())
 }
 
 /// The Chromium of this machine; looks and changes nothing.

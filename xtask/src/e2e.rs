@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use ::tests::harness::env;
-use ::tests::provision::{self, keda, kubernetes};
+use ::tests::provision::{self, helm, keda, kubernetes};
 
 use crate::{shell, test};
 
@@ -13,8 +13,8 @@ use crate::{shell, test};
 const PLAN: &str = "\
 This runs the whole product on this machine: a real control plane, the real KEDA, a real RabbitMQ, our programs.
   1. RabbitMQ is looked for, and installed when it is missing.
-  2. etcd, kube-apiserver, kubectl, KWOK, kube-controller-manager, kube-scheduler and KEDA are built with Go unless an
-     earlier run has built them. The first time takes half an hour to an hour on two cores.
+  2. etcd, kube-apiserver, kubectl, KWOK, kube-controller-manager, kube-scheduler, KEDA and Helm are built with Go unless
+     an earlier run has built them. The first time takes half an hour to an hour on two cores.
   3. Our programs and the stand-in prover are built.
   4. The scenarios run one after the other, each in a namespace and a vhost of its own. Everything listens on the
      loopback interface alone and ends with this command. `--list` tells the scenarios, `--only NAME` runs one.
@@ -52,10 +52,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     shell::say(PLAN);
     let mut say = |line: &str| shell::say(line);
     provision::ensure_rabbitmq(&mut say)?;
-    shell::step("programs of the control plane and KEDA");
+    shell::step("programs of the control plane, KEDA and Helm");
     let for_ever = AtomicBool::new(false);
     let kubernetes = kubernetes::ensure_programs(&mut say, &for_ever)?;
     let keda = keda::ensure_programs(&mut say, &for_ever)?;
+    // Found again where they were put.
+    helm::ensure_programs(&mut say, &for_ever)?;
     shell::step("our programs");
     test::build(&target)?;
     build_runner(args.bench)?;

@@ -35,6 +35,9 @@ impl Relay {
         self.apply_kept();
         let activity = Activity { connections: 0, ..self.activity() };
         desk.board.report(desk.number, activity);
+        if !self.waiting.is_empty() && self.session.can_go() {
+            return Some(End::Child);
+        }
         match self.dial_again(desk).await {
             Ok(link) => self.broker = link,
             Err(end) => return Some(end),
@@ -79,11 +82,14 @@ impl Relay {
                     child.outlet.push(Frame::heartbeat().into_bytes());
                 },
                 Some(order) = desk.orders.recv() => match order {
-                    // What draining asks the broker for can be asked once there is one.
+                    // What draining asks the broker for can be asked once there is one, if there is anything.
                     Order::Drain(done) => {
                         session.show_no_tasks();
                         *drain_later = true;
                         waiting.push(done);
+                        if session.can_go() {
+                            return Err(End::Child);
+                        }
                     }
                     // All that it had in hand is with the broker already.
                     Order::Close(done) | Order::Died(_, done) => {

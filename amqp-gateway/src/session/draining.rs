@@ -95,6 +95,15 @@ impl Session {
         }
     }
 
+    /// Whether nothing of the child is missing at the broker while it has been told to end: it can go without one.
+    pub(crate) fn can_go(&self) -> bool {
+        let owes = self
+            .channels
+            .values()
+            .any(|channel| !channel.unconfirmed.is_empty() || channel.outgoing.is_some());
+        !matches!(self.drain, Drain::No) && !owes && self.is_settled()
+    }
+
     fn is_finished(&self) -> bool {
         let quiet = self.channels.values().all(|channel| {
             channel.cancelling.is_empty()

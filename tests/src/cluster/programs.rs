@@ -64,12 +64,12 @@ impl Programs {
         Process::spawn(command, files.home(), &files.path("kube-apiserver.log"))
     }
 
-    /// KWOK reads the port forwards that it plays from the API server: their definition must be there.
+    /// KWOK reads what it plays of kubelets from the API server: the definitions must be there.
     pub(super) fn start_kwok(&self, files: &Files) -> anyhow::Result<Process> {
         let mut command = own(&self.kwok, files.home());
         command.args([
             "--manage-all-nodes=true",
-            "--enable-crds=PortForward",
+            "--enable-crds=PortForward,Logs,Exec",
             "--node-ip=127.0.0.1",
             &format!("--node-port={}", files.ports.kubelet),
             &format!("--server-address=127.0.0.1:{}", files.ports.kubelet),

@@ -17,14 +17,17 @@ use crate::provision::keda::Programs;
 const NAMESPACE: &str = "keda";
 /// KEDA is up in some ten seconds; on a busy small machine it takes several times that.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// What of the controllers is wanted: no node, no route, no volume is looked after.
-const CONTROLLERS: [&str; 10] = [
+/// What of the controllers is wanted: no node and no route is looked after.
+const CONTROLLERS: [&str; 13] = [
     "deployment-controller",
     "disruption-controller",
     "garbage-collector-controller",
     "horizontal-pod-autoscaler-controller",
     "job-controller",
     "namespace-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
     "pod-garbage-collector-controller",
     "replicaset-controller",
     "serviceaccount-controller",

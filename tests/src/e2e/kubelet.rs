@@ -1,11 +1,13 @@
 //! What a kubelet does for the pods of the end-to-end run: each container is one process of this machine.
 //!
 //! The command line and environment that stand in the pod are what is run; what must be mapped because there is no
-//! network of pods and no file system of their own is in `spec` and `volumes`. A pod has an address of its own in
+//! network of pods and no file system of their own is in `spec` and `volumes`; volumes for claims are folders. A pod has an address of its own in
 //! 127.0.0.0/8. It is ready when its probes say so; it ends as under a kubelet: SIGTERM, the grace period, SIGKILL.
 //! Not played: limits of memory and CPU, `exec` hooks and probes, images.
 
-mod forward;
+pub(super) mod claims;
+mod kwok;
+mod logs;
 mod pod;
 mod probe;
 mod spec;
@@ -13,7 +15,7 @@ mod unit;
 mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +25,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::api::Api;
-use super::services::{Services, Table};
+use super::services::{Services, Table, headless};
 use crate::poll;
 use pod::LocalPod;
 
@@ -69,7 +71,7 @@ pub struct Ended {
     pub asked: bool,
     /// Whether it was still running when its grace period was over.
     pub overdue: bool,
-    /// Of a container with a port called `http`: what its `/metrics` said when it was asked to end.
+    /// Of a container with a port called `http` or `metrics`: what its `/metrics` said when it was asked to end.
     pub metrics: Option<String>,
 }
 
@@ -78,7 +80,8 @@ impl Ended {
     #[must_use]
     pub fn was_busy(&self) -> bool {
         let lines = self.metrics.iter().flat_map(|text| text.lines());
-        lines.filter_map(|line| line.strip_prefix("zero_worker_busy ")).any(|number| number != "0")
+        let told = lines.filter_map(|line| line.strip_prefix("zero_worker_busy "));
+        told.filter_map(|number| number.parse::<f64>().ok()).any(|number| number > 0.0)
     }
 }
 
@@ -105,8 +108,13 @@ impl Kubelet {
     pub(crate) fn start(ground: Ground) -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut work =
-            Work { ground, shared: Arc::clone(&shared), pods: BTreeMap::new(), addresses: 0 };
+        let mut work = Work {
+            ground,
+            shared: Arc::clone(&shared),
+            pods: BTreeMap::new(),
+            lent: BTreeMap::new(),
+            addresses: 0,
+        };
         let ended = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let _ = poll::until_blocking("the end of the run", FOR_EVER, || {
@@ -158,6 +166,14 @@ impl Kubelet {
         self.lock().hurried.insert(namespace.to_owned());
     }
 
+    /// A namespace of this name begins anew.
+    pub fn forget(&self, namespace: &str) {
+        let start = format!("{namespace}/");
+        let mut shared = self.lock();
+        shared.hurried.remove(namespace);
+        shared.ended.retain(|ended| !ended.pod.starts_with(&start));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         lock(&self.shared)
     }
@@ -181,6 +197,7 @@ struct Work {
     ground: Ground,
     shared: Arc<Mutex<Shared>>,
     pods: BTreeMap<String, LocalPod>,
+    lent: BTreeMap<String, IpAddr>,
     addresses: u16,
 }
 
@@ -189,9 +206,15 @@ impl Work {
     fn pass(&mut self) {
         let lists = ["/api/v1/pods?resourceVersion=0", "/api/v1/services?resourceVersion=0"];
         let [Ok(pods), Ok(services)] = lists.map(|path| self.ground.api.list(path)) else { return };
-        if let Err(error) = self.ground.services.update(Table::of(&services, &pods)) {
-            lock(&self.shared).trouble.insert("services".to_owned(), format!("{error:#}"));
+        for uid in headless(&services) {
+            if !self.lent.contains_key(&uid) {
+                let address = self.next_address();
+                self.lent.insert(uid, address.into());
+            }
         }
+        let table = Table::of(&services, &pods, &self.lent);
+        self.note("services", self.ground.services.update(table));
+        self.note("claims", claims::look_after(&self.ground.api, &self.ground.home));
         let (lost, hurried, kills) = {
             let mut shared = lock(&self.shared);
             shared.pods.clone_from(&pods);
@@ -209,9 +232,7 @@ impl Work {
     fn look_after(&mut self, pod: &Value, kills: &[String], hurried: &BTreeSet<String>) {
         let Some(uid) = pod.pointer("/metadata/uid").and_then(Value::as_str) else { return };
         if !self.pods.contains_key(uid) {
-            self.addresses = self.addresses.wrapping_add(1);
-            let [high, low] = self.addresses.to_be_bytes();
-            let ip = Ipv4Addr::new(127, self.ground.network, high, low);
+            let ip = self.next_address();
             self.pods.insert(uid.to_owned(), LocalPod::new(pod, ip));
         }
         let Some(local) = self.pods.get_mut(uid) else { return };
@@ -222,11 +243,22 @@ impl Work {
             local.crash();
         }
         let outcome = local.advance(pod, &self.ground);
+        lock(&self.shared).ended.append(&mut local.ended);
+        let name = local.name.clone();
+        self.note(&name, outcome);
+    }
+
+    fn next_address(&mut self) -> Ipv4Addr {
+        self.addresses = self.addresses.wrapping_add(1);
+        let [high, low] = self.addresses.to_be_bytes();
+        Ipv4Addr::new(127, self.ground.network, high, low)
+    }
+
+    fn note(&self, what: &str, outcome: anyhow::Result<()>) {
         let mut shared = lock(&self.shared);
-        shared.ended.append(&mut local.ended);
         match outcome {
-            Ok(()) => shared.trouble.remove(&local.name),
-            Err(error) => shared.trouble.insert(local.name.clone(), format!("{error:#}")),
+            Ok(()) => shared.trouble.remove(what),
+            Err(error) => shared.trouble.insert(what.to_owned(), format!("{error:#}")),
         };
     }
 
@@ -252,5 +284,25 @@ impl Work {
         for pod in self.pods.values_mut() {
             pod.crash();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_busy_when_its_metrics_say_so() {
+        let with = |text: Option<&str>| Ended {
+            pod: "provers/w-0".to_owned(),
+            container: "worker".to_owned(),
+            code: Some(0),
+            asked: true,
+            overdue: false,
+            metrics: text.map(ToOwned::to_owned),
+        };
+        assert!(with(Some("# TYPE zero_worker_busy gauge\nzero_worker_busy 1.0\n")).was_busy());
+        assert!(!with(Some("zero_worker_busy 0.0\n")).was_busy());
+        assert!(!with(None).was_busy());
     }
 }

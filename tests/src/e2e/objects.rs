@@ -112,11 +112,9 @@ fn broker(place: Place<'_>, prefix: &str) -> Vec<Value> {
     ]
 }
 
-/// The broker: its Secret, its Service, a pod that stands for the node, what the release says of itself.
+/// The broker: its Secret, its Service, a pod that stands for the node.
 pub(super) fn of_broker(place: Place<'_>, (user, password): (&str, &str), leads_to: &str) -> Value {
     let Place { namespace, vhost } = place;
-    let connection = json!({"app.kubernetes.io/part-of": "zero-prover",
-        "app.kubernetes.io/component": "connection", "app.kubernetes.io/instance": "zero"});
     let pod = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"namespace": namespace, "name": "rabbitmq-0", "labels": labels("rabbitmq"),
             "annotations": {super::services::LEADS_TO: leads_to}},
@@ -129,28 +127,54 @@ pub(super) fn of_broker(place: Place<'_>, (user, password): (&str, &str), leads_
                 "uri": format!("amqp://{user}:{password}@rabbitmq:5672/{vhost}")}},
         service(place, "rabbitmq", &[("amqp", 5672), ("management", 15672), ("prometheus", 15692)]),
         pod,
-        {"apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"namespace": namespace, "name": "connection", "labels": connection},
-            "data": {"amqp-uri": format!("amqp://rabbitmq:5672/{vhost}"),
-                "management-url": "http://rabbitmq:15672", "credentials-secret": "rabbitmq",
-                "scaler-url": "http://zero-scaler:8080", "leader-url": "http://zero-leader:8080"}},
     ]})
 }
 
-/// The scaler and its Service.
-pub(super) fn of_scaler(place: Place<'_>, replicas: u32) -> Value {
+/// What the release says of itself, by which `kubectl zero` finds it.
+pub(super) fn of_connection(Place { namespace, vhost }: Place<'_>) -> Value {
+    let labels = json!({"app.kubernetes.io/part-of": "zero-prover",
+        "app.kubernetes.io/component": "connection", "app.kubernetes.io/instance": "zero"});
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"namespace": namespace, "name": "connection", "labels": labels},
+        "data": {"amqp-uri": format!("amqp://rabbitmq:5672/{vhost}"),
+            "management-url": "http://rabbitmq:15672", "credentials-secret": "rabbitmq",
+            "scaler-url": "http://zero-scaler:8080", "leader-url": "http://zero-leader:8080"}})
+}
+
+/// The scaler's account, with the rights that it needs to protect busy workers.
+pub(super) fn of_protector(Place { namespace, .. }: Place<'_>) -> Value {
+    let named = json!({"namespace": namespace, "name": "zero-scaler"});
+    let group = "rbac.authorization.k8s.io";
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": named},
+        {"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": named, "rules": [
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "patch"]},
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}]},
+        {"apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": named,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "zero-scaler"},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": "zero-scaler"}]},
+    ]})
+}
+
+/// The scaler and its Service; with `protect` it has an account of its own.
+pub(super) fn of_scaler(place: Place<'_>, replicas: u32, protect: bool) -> Value {
     let (volumes, mounts) = credentials();
     let mut env = broker(place, "ZERO_SCALER");
     env.push(json!({"name": "ZERO_SCALER_MANAGEMENT_URL", "value": "http://rabbitmq:15672"}));
     env.push(json!({"name": "ZERO_SCALER_METRICS_URL", "value": "http://rabbitmq:15692"}));
     env.push(json!({"name": "ZERO_SCALER_STATISTICS_INTERVAL", "value": "1s"}));
+    if protect {
+        let workers = format!("{}/app=worker", place.namespace);
+        env.push(json!({"name": "ZERO_SCALER_PROTECT", "value": workers}));
+    }
     let container = json!({"name": "scaler", "image": "zero-scaler",
         "args": ["--grpc-listen", "0.0.0.0:50051", "--http-listen", "0.0.0.0:8080"],
         "env": env, "volumeMounts": mounts,
         "ports": [{"name": "grpc", "containerPort": 50051}, {"name": "http", "containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}}});
-    let pod =
-        json!({"terminationGracePeriodSeconds": 30, "containers": [container], "volumes": volumes});
+    let account = if protect { "zero-scaler" } else { "default" };
+    let pod = json!({"terminationGracePeriodSeconds": 30, "serviceAccountName": account,
+        "containers": [container], "volumes": volumes});
     json!({"apiVersion": "v1", "kind": "List", "items": [
         service(place, "zero-scaler", &[("grpc", 50051), ("http", 8080)]),
         deployment(place, "zero-scaler", replicas, &pod),
@@ -172,6 +196,11 @@ pub(super) fn of_workers(place: Place<'_>, workers: &Workers) -> Value {
     }
     let (volumes, mounts) = credentials();
     let mut env = broker(place, "ZERO_WORKER");
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
+    env.push(field("POD_NAME", "metadata.name"));
+    env.push(field("POD_NAMESPACE", "metadata.namespace"));
+    // By this the scaler knows whose task it is.
+    env.push(json!({"name": "ZERO_WORKER_POD", "value": "$(POD_NAMESPACE)/$(POD_NAME)"}));
     env.extend(workers.env.iter().map(|(name, value)| json!({"name": name, "value": value})));
     let mut args = vec!["--listen", "0.0.0.0:9090", "--queue-policy", "durable"];
     args.extend(workers.options.iter().map(String::as_str));

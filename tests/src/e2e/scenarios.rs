@@ -4,8 +4,11 @@ mod backlog;
 mod builtin_kills;
 mod builtin_page;
 mod builtin_zero;
+mod chart;
 mod forty;
 mod hands;
+mod idle_first;
+mod new_user;
 mod outage;
 mod paused;
 mod pools;
@@ -36,6 +39,7 @@ pub const ALL: &[Scenario] = &[
     push::SCENARIO,
     forty::SCENARIO,
     scale_in::SCENARIO,
+    idle_first::SCENARIO,
     outage::SCENARIO,
     scalers::SCENARIO,
     wrong_regex::SCENARIO,
@@ -44,6 +48,8 @@ pub const ALL: &[Scenario] = &[
     pools::SCENARIO,
     hands::SCENARIO,
     spot::SCENARIO,
+    chart::SCENARIO,
+    new_user::SCENARIO,
     builtin_kills::SCENARIO,
     builtin_page::SCENARIO,
     builtin_zero::SCENARIO,

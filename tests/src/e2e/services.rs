@@ -1,6 +1,6 @@
 //! Services in place of kube-proxy and cluster DNS: their addresses on the loopback interface, led to ready pods.
 //!
-//! Every Service with an address is listened for there. Programs that dial by name go through an HTTP proxy that knows
+//! Every Service is listened for at its address; a headless one is lent one. Programs that dial by name go through an HTTP proxy that knows
 //! the names (`HTTPS_PROXY`), as KEDA's gRPC client does.
 
 mod table;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-pub use table::{LEADS_TO, Row, Table, is_ready};
+pub use table::{LEADS_TO, Row, Table, headless, is_ready};
 
 /// A pod that listens on this machine is reached at once.
 const DIAL_LIMIT: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 mod told;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::poll;
 use crate::zero::Answer;
 
 /// The exit code of `status` and `doctor` when something is amiss.
-const FOUND: i32 = 6;
+pub const FOUND: i32 = 6;
 /// What happens on a small machine happens within this.
 pub const SOON: Duration = Duration::from_secs(60);
 /// Proofs on a small machine take longer.
@@ -43,19 +43,28 @@ impl<'a> Site<'a> {
 
     /// On another broker.
     pub fn on(stage: &'a Stage, scenario: &str, access: &Access) -> Result<Self> {
+        let site = Self::with_broker(stage, scenario, access)?;
+        site.apply(&objects::of_connection(site.place()))?;
+        Ok(site)
+    }
+
+    /// With a broker and nothing else: what is to be a release says itself where its parts are.
+    pub fn with_broker(stage: &'a Stage, scenario: &str, access: &Access) -> Result<Self> {
         let name = stage.plane.namespace(scenario)?;
         access.management().add_vhost(&name, &access.user)?;
-        let login = Login {
-            group: Some("system:masters"),
-            namespace: Some(&name),
-            ..Login::of("operator")
-        };
+        let site = Self::bare(stage, &name, access)?;
+        site.broker()?;
+        Ok(site)
+    }
+
+    /// A namespace that may not be there yet, with nothing in it.
+    pub fn bare(stage: &'a Stage, name: &str, access: &Access) -> Result<Self> {
+        let login =
+            Login { group: Some("system:masters"), namespace: Some(name), ..Login::of("operator") };
         let kubeconfig = stage.plane.kubeconfig_for(&login)?;
         let folder = stage.plane.file(&format!("site-{name}"));
         std::fs::create_dir_all(&folder)?;
-        let site = Self { stage, name, access: access.clone(), kubeconfig, folder };
-        site.broker()?;
-        Ok(site)
+        Ok(Self { stage, name: name.to_owned(), access: access.clone(), kubeconfig, folder })
     }
 
     fn place(&self) -> Place<'_> {
@@ -77,8 +86,15 @@ impl<'a> Site<'a> {
 
     /// Starts the scaler, and waits until it is ready.
     pub fn scaler(&self, replicas: u32) -> Result<()> {
-        self.apply(&objects::of_scaler(self.place(), replicas))?;
+        self.apply(&objects::of_scaler(self.place(), replicas, false))?;
         self.until_ready("zero-scaler", u64::from(replicas))
+    }
+
+    /// The same of one that has idle workers go before busy ones.
+    pub fn protecting_scaler(&self) -> Result<()> {
+        self.apply(&objects::of_protector(self.place()))?;
+        self.apply(&objects::of_scaler(self.place(), 1, true))?;
+        self.until_ready("zero-scaler", 1)
     }
 
     /// Starts the proof service, and waits until it is ready.
@@ -110,23 +126,38 @@ impl<'a> Site<'a> {
 
     /// The real kubectl, by which the plugin is found; its namespace is this one.
     pub fn kubectl(&self, args: &[&str]) -> Result<Answer> {
-        self.command(args)?.output().context("run kubectl")?.try_into()
+        let mut kubectl = self.program(&self.stage.images().join("kubectl"));
+        kubectl.args(args).output().context("run kubectl")?.try_into()
     }
 
-    /// The same, for what else may be done with it.
-    pub fn command(&self, args: &[&str]) -> Result<Command> {
+    /// The real helm, which is to end well.
+    pub fn helm(&self, args: &[&str]) -> Result<String> {
+        let mut command = self.program(&self.stage.images().join("helm"));
+        let Answer { code, stdout, stderr } = command.args(args).output()?.try_into()?;
+        ensure!(code == Some(0), "`helm {}` ended with {code:?}: {stderr}", args.join(" "));
+        Ok(stdout)
+    }
+
+    /// A program as people run it who have this namespace's kubeconfig, kubectl with its plugin, and helm.
+    #[must_use]
+    pub fn program(&self, program: &Path) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let images = self.stage.images();
-        let mut command = Command::new(images.join("kubectl"));
+        let mut command = Command::new(program);
         command
-            .args(args)
             .env_clear()
             .env("PATH", format!("{}:{path}", images.display()))
             .env("HOME", self.stage.plane.home())
             .env("KUBECONFIG", &self.kubeconfig)
             .current_dir(&self.folder)
             .stdin(Stdio::null());
-        Ok(command)
+        command
+    }
+
+    /// The folder in which commands are run.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// `kubectl zero …`, which is to end well.
@@ -156,8 +187,7 @@ impl<'a> Site<'a> {
     /// The file of a witness.
     #[must_use]
     pub fn witness(&self, kind: &str, block: u64) -> String {
-        let root =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(&self.folder);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(&self.folder);
         root.join(format!("witnesses/{kind}/v0.7/{block}.witness.json")).display().to_string()
     }
 

@@ -1,28 +1,19 @@
 //! What all scenarios of a run share: control plane, KEDA, a broker, the machines.
 
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::api::Api;
+use super::images;
 use super::keda;
-use super::kubelet::{ClusterEntry, Ground, Kubelet};
+use super::kubelet::{ClusterEntry, Ground, Kubelet, claims};
 use super::services::Services;
 use crate::cluster::{ControlPlane, PodLife};
 use crate::harness;
 use crate::provision::{self, keda as keda_programs, kubernetes};
 use crate::rabbitmq::{PrivateBroker, RabbitConfig};
-
-/// Programs of images, and the names of ours that are behind them.
-const OURS: [&str; 4] = ["zero-scaler", "zero-worker", "zero-leader", "kubectl-zero"];
-/// The prover's programs, and the stand-ins that are behind their names.
-const PROVERS: [(&str, &str); 3] = [
-    ("worker", "stand-in-v07-worker"),
-    ("leader", "stand-in-v07-leader"),
-    ("verifier", "stand-in-v07-verifier"),
-];
 
 /// The stage; everything ends with it.
 pub struct Stage {
@@ -46,7 +37,7 @@ impl Stage {
         say("starting etcd, the API server and KWOK");
         let mut plane = ControlPlane::start_with(&kubernetes, PodLife::Ours)?;
         let images = plane.file("images");
-        fill(&images, &kubernetes.kubectl)?;
+        images::fill(&images, &kubernetes.kubectl)?;
         let services = Services::start()?;
         say("starting the controllers, the scheduler and KEDA");
         let started = keda::start_controllers(&mut plane, &keda).and_then(|api| {
@@ -54,6 +45,7 @@ impl Stage {
             Ok(api)
         });
         let api = started.with_context(|| last_words(&plane))?;
+        plane.apply(&claims::class().to_string())?;
         say("starting RabbitMQ");
         let broker = new_broker()?;
         let kubelet = Kubelet::start(Ground {
@@ -67,7 +59,7 @@ impl Stage {
         Ok(Self { kubelet, services, api, broker, plane, images })
     }
 
-    /// The folder of the programs that images hold, with kubectl and its plugin.
+    /// The folder of the programs that images hold, with kubectl, its plugin, and helm.
     #[must_use]
     pub fn images(&self) -> &Path {
         &self.images
@@ -95,24 +87,6 @@ fn programs() -> Result<(kubernetes::Programs, keda_programs::Programs)> {
     };
     let missing = "the programs of a control plane are missing: `cargo xtask e2e` builds them";
     kubernetes.zip(keda).context(missing)
-}
-
-fn fill(images: &Path, kubectl: &Path) -> Result<()> {
-    std::fs::create_dir_all(images)?;
-    symlink(kubectl, images.join("kubectl"))?;
-    for name in OURS {
-        let program = harness::binary(name);
-        let program =
-            program.with_context(|| format!("{name} is not built: `cargo xtask e2e` builds it"))?;
-        symlink(program, images.join(name))?;
-    }
-    for (name, stand_in) in PROVERS {
-        let program = harness::stand_in(stand_in);
-        let program = program
-            .with_context(|| format!("{stand_in} is not built: `cargo xtask e2e` builds it"))?;
-        symlink(program, images.join(name))?;
-    }
-    Ok(())
 }
 
 fn last_words(plane: &ControlPlane) -> String {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::unit::Unit;
-use super::{Ended, Ground, forward, volumes};
+use super::{Ended, Ground, kwok, volumes};
 
 /// A pod, and the processes of its containers.
 pub(super) struct LocalPod {
@@ -72,7 +72,9 @@ impl LocalPod {
             .flatten()
             .map(|container| Unit::of(pod, container, (&folder, &volumes), ground, self.ip));
         let units = units.collect::<Result<Vec<Unit>>>()?;
-        if let Some((path, object)) = forward::to_pod(pod, self.ip) {
+        let logs = kwok::logs(pod, units.iter().map(Unit::log));
+        let execs = kwok::execs(pod, &folder, units.iter().map(Unit::environment));
+        for (path, object) in kwok::forwards(pod, self.ip).into_iter().chain([logs, execs]) {
             ground.api.apply(&path, &object)?;
         }
         Ok(units)

@@ -13,13 +13,17 @@ use serde_json::{Value, json};
 
 use super::Ground;
 use super::volumes::Mounts;
+use crate::e2e::images;
+use crate::e2e::services::LEADS_TO;
 
 /// What is run.
 pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) args: Vec<String>,
-    pub(super) env: Vec<(String, String)>,
 }
+
+/// Names and values.
+pub(super) type Environment = Vec<(String, String)>;
 
 /// A container, and what it sees of the world.
 pub(super) struct Seen<'a> {
@@ -31,23 +35,29 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// What is run; `None`: nothing that an image of ours has, so that the container just is there.
-    pub(super) fn launch(&self) -> Result<Option<Launch>> {
+    /// What is run, and the environment; nothing is run of what no image of ours has, or of what is elsewhere.
+    pub(super) fn launch(&self) -> Result<(Option<Launch>, Environment)> {
         let words = self.words();
-        let Some((first, rest)) = words.split_first() else { return Ok(None) };
-        let Some(program) = Launch::find(&self.ground.images, first) else { return Ok(None) };
-        let env = self.environment()?;
-        let args = rest.iter().map(|word| self.mapped(&expanded(word, &env)));
-        let args = args.collect();
-        let mut env: Vec<_> =
+        let (first, rest) = words.split_first().context("a container has an image")?;
+        let elsewhere = self.pod.pointer("/metadata/annotations").and_then(|all| all.get(LEADS_TO));
+        let program = Launch::find(&self.ground.images, first).filter(|_| elsewhere.is_none());
+        let mut env = images::environment(first, self.ip)?;
+        env.extend(self.environment()?);
+        let args = rest.iter().map(|word| self.mapped(&expanded(word, &env))).collect();
+        Ok((program.map(|program| Launch { program, args }), self.here(&env)?))
+    }
+
+    /// The environment as it is on this machine.
+    fn here(&self, env: &[(String, String)]) -> Result<Environment> {
+        let mut here: Environment =
             env.iter().map(|(name, value)| (name.clone(), self.mapped(value))).collect();
         let path = std::env::var("PATH").unwrap_or_default();
         // By its home the guard of the run knows a process.
-        env.retain(|(name, _)| name != "HOME" && name != "PATH");
-        env.push(("PATH".to_owned(), format!("{}:{path}", self.ground.images.display())));
-        env.push(("HOME".to_owned(), self.ground.home.display().to_string()));
-        env.extend(self.account()?);
-        Ok(Some(Launch { program, args, env }))
+        here.retain(|(name, _)| name != "HOME" && name != "PATH");
+        here.push(("PATH".to_owned(), format!("{}:{path}", self.ground.images.display())));
+        here.push(("HOME".to_owned(), self.ground.home.display().to_string()));
+        here.extend(self.account()?);
+        Ok(here)
     }
 
     /// The command, or what the image would run, and the arguments.
@@ -66,8 +76,8 @@ impl Seen<'_> {
         command
     }
 
-    fn environment(&self) -> Result<Vec<(String, String)>> {
-        let mut env: Vec<(String, String)> = Vec::new();
+    fn environment(&self) -> Result<Environment> {
+        let mut env = Environment::new();
         let list =
             |key: &str| self.container.get(key).and_then(Value::as_array).into_iter().flatten();
         for source in list("envFrom") {
@@ -136,21 +146,20 @@ impl Seen<'_> {
     /// A text as it is on this machine.
     fn mapped(&self, text: &str) -> String {
         let list = self.container.get("volumeMounts").and_then(Value::as_array);
-        let mut mounts: Vec<(&str, PathBuf)> = list
+        let mut mounts: Vec<(&str, String)> = list
             .into_iter()
             .flatten()
             .filter_map(|mount| {
                 let folder = self.mounts.get(mount.get("name")?.as_str()?)?;
-                let below = mount.get("subPath").and_then(Value::as_str).unwrap_or_default();
-                Some((mount.get("mountPath")?.as_str()?, folder.join(below)))
+                let below = mount.get("subPath").and_then(Value::as_str);
+                let folder = below.map_or_else(|| folder.clone(), |below| folder.join(below));
+                let path = mount.get("mountPath")?.as_str()?.trim_end_matches('/');
+                Some((path, folder.display().to_string()))
             })
             .collect();
         mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         let table = self.ground.services.table();
-        let text = here(&table.resolved(text, self.namespace()), self.ip);
-        mounts
-            .iter()
-            .fold(text, |text, (path, folder)| below(&text, path, &folder.to_string_lossy()))
+        below(&here(&table.resolved(text, self.namespace()), self.ip), &mounts)
     }
 
     /// A kubeconfig of the pod's service account, if it has one of its own.
@@ -211,19 +220,26 @@ fn expanded(text: &str, env: &[(String, String)]) -> String {
     last.fold(text.to_owned(), |text, (name, value)| text.replace(&format!("$({name})"), value))
 }
 
-/// The text with a folder in place of a mount's path, where that stands whole.
-fn below(text: &str, path: &str, folder: &str) -> String {
-    let path = path.trim_end_matches('/');
-    let mut done = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(path) {
-        let part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
-        let whole = !before.ends_with(part) && !after.starts_with(part);
-        done += before;
-        done += if whole { folder } else { path };
-        rest = after;
+/// The text with folders in place of mounts' paths, where one stands whole; of several the first.
+///
+/// What was put there is not looked at again: a folder of this machine may begin as a mount does.
+fn below(text: &str, mounts: &[(&str, String)]) -> String {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    let (mut done, mut rest, mut inside) = (String::new(), text, false);
+    while let Some(first) = rest.chars().next() {
+        let mount = mounts.iter().find_map(|(path, folder)| {
+            let after = rest.strip_prefix(path).filter(|after| !inside && !after.starts_with(part));
+            Some((folder, after?))
+        });
+        if let Some((folder, after)) = mount {
+            done += folder;
+            (rest, inside) = (after, true);
+        } else {
+            done.push(first);
+            (rest, inside) = (rest.strip_prefix(first).unwrap_or_default(), part(first));
+        }
     }
-    done + rest
+    done
 }
 
 #[cfg(test)]
@@ -232,8 +248,9 @@ mod tests {
 
     #[test]
     fn a_mounts_path_is_replaced_where_it_stands_whole() {
-        let seen = below("--file=/etc/zero/password,/etc/zeroes /etc/zero", "/etc/zero", "/p/v");
-        assert_eq!(seen, "--file=/p/v/password,/etc/zeroes /p/v");
+        let mounts = [("/etc/zero", "/tmp/v".to_owned()), ("/tmp", "/tmp/t".to_owned())];
+        let seen = below("--file=/etc/zero/password,/etc/zeroes /etc/zero /tmp /x/tmp", &mounts);
+        assert_eq!(seen, "--file=/tmp/v/password,/etc/zeroes /tmp/v /tmp/t /x/tmp");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use anyhow::Result;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::logs::Log;
 use super::probe::{self, Probe};
-use super::spec::{Launch, Seen};
+use super::spec::{Environment, Launch, Seen};
 use super::volumes::Mounts;
 use super::{Ended, Ground};
 use crate::process::Process;
@@ -25,7 +26,9 @@ pub(super) struct Unit {
     name: String,
     image: Value,
     launch: Option<Launch>,
+    env: Environment,
     folder: PathBuf,
+    log: Log,
     process: Option<Process>,
     probe: Option<Probe>,
     ready: bool,
@@ -48,11 +51,15 @@ impl Unit {
     ) -> Result<Self> {
         let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default();
         let seen = Seen { pod, container, ip, mounts, ground };
+        let port = |name: &str| probe::number(container, &name.into());
+        let (launch, env) = seen.launch()?;
         Ok(Self {
             name: text("name").to_owned(),
             image: container.get("image").cloned().unwrap_or_default(),
-            launch: seen.launch()?,
+            launch,
+            env,
             folder: folder.to_owned(),
+            log: Log::of(folder, text("name")),
             process: None,
             probe: Probe::of(container, ip),
             ready: false,
@@ -61,7 +68,8 @@ impl Unit {
             over: None,
             overdue: false,
             metrics: None,
-            metrics_of: probe::number(container, &"http".into())
+            metrics_of: port("http")
+                .or_else(|| port("metrics"))
                 .map(|port| SocketAddr::from((ip, port))),
         })
     }
@@ -72,9 +80,8 @@ impl Unit {
         if let (Some(launch), None, None, false) = (&self.launch, &self.process, self.over, waiting)
         {
             let mut command = Command::new(&launch.program);
-            command.args(&launch.args).env_clear().envs(launch.env.iter().cloned());
-            let log = self.folder.join(format!("{}.log", self.name));
-            self.process = Some(Process::spawn(command, &self.folder, &log)?);
+            command.args(&launch.args).env_clear().envs(self.env.iter().cloned());
+            self.process = Some(Process::spawn(command, &self.folder, self.log.printed())?);
         }
         let alive = self.launch.is_none() || self.process.is_some();
         self.ready = alive && self.probe.as_mut().is_none_or(|probe| probe.says(now));
@@ -84,7 +91,9 @@ impl Unit {
     /// How the process ended and whether it was overdue, once.
     pub(super) fn reap(&mut self) -> Result<Option<(ExitStatus, bool)>> {
         let Some(process) = &mut self.process else { return Ok(None) };
-        let Some(status) = process.exited()? else { return Ok(None) };
+        let status = process.exited()?;
+        self.log.follow()?;
+        let Some(status) = status else { return Ok(None) };
         // What it started and left behind goes as well.
         process.signal(Signal::KILL)?;
         self.process = None;
@@ -136,6 +145,16 @@ impl Unit {
             let _ = process.signal(Signal::KILL);
             let _ = process.wait_gone(KILL_LIMIT);
         }
+    }
+
+    /// Its name, and the file of its log.
+    pub(super) fn log(&self) -> (&str, &Path) {
+        (&self.name, self.log.kept())
+    }
+
+    /// Its name, and the environment of what is run in it.
+    pub(super) fn environment(&self) -> (&str, &Environment) {
+        (&self.name, &self.env)
     }
 
     pub(super) fn runs(&self) -> bool {

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::Ground;
 use super::spec::{here, object};
+use super::{Ground, claims};
 
 /// The folder of each volume, by name.
 pub(super) type Mounts = BTreeMap<String, PathBuf>;
@@ -28,7 +28,7 @@ pub(super) fn prepare(pod: &Value, folder: &Path, ground: &Ground, ip: Ipv4Addr)
         if let Some(claim) =
             volume.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str)
         {
-            at = ground.home.join("claims").join(namespace).join(claim);
+            at = claims::folder(&ground.home, namespace, claim);
         }
         fs::create_dir_all(&at)?;
         let sources = volume.pointer("/projected/sources").and_then(Value::as_array);

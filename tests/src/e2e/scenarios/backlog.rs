@@ -1,15 +1,15 @@
-//! From zero over one to many and back to zero, by a proof.
+//! From zero over one to many and back to zero, by a proof and by many queues.
 
 use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
-use crate::e2e::site::{LATER, Site};
+use crate::e2e::site::{LATER, SOON, Site};
 use crate::e2e::stage::Stage;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "backlog",
-    about: "0 → 1 → N → 0 on a proof's tasks; the proof is verified, nobody is cut off",
+    about: "0 → 1 → N → 0 on a proof's tasks, and on a backlog over a dozen queues; the proof is verified, nobody is cut off",
     run,
 };
 
@@ -30,5 +30,16 @@ fn run(stage: &Stage) -> Result<()> {
         seen.starts_with(&[0, 1]) && seen.contains(&4) && seen.ends_with(&[0]),
         "it was {seen:?}"
     );
+    many_queues(&site)?;
     site.nobody_was_cut_off()
+}
+
+/// Nobody takes from these.
+fn many_queues(site: &Site<'_>) -> Result<()> {
+    let queues: Vec<String> = (0..12).map(|number| format!("proof-{number}")).collect();
+    site.fill(&queues, 1)?;
+    site.until_replicas("worker", SOON, |now| now == 4)?;
+    let named = queues.iter().flat_map(|queue| ["--queue", queue.as_str()]);
+    site.zero(&["purge", "--yes"].into_iter().chain(named).collect::<Vec<_>>())?;
+    site.until_replicas("worker", LATER, |now| now == 0).map(drop)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Scenario;
-use crate::e2e::objects::{Scaling, Workers};
+use crate::e2e::objects::{Scaling, Service, Workers};
 use crate::e2e::site::{SOON, Site};
 use crate::e2e::stage::Stage;
 
@@ -16,14 +16,15 @@ const WANTED: u64 = 3;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "scalers",
-    about: "one scaler killed, both killed, rolling upgrade: replicas never drop, and more work is still seen",
+    about: "one scaler killed, both killed, rolling upgrade, during a proof: replicas never drop, more work is still seen, the proof is verified",
     run,
 };
 
 fn run(stage: &Stage) -> Result<()> {
     let site = Site::new(stage, SCENARIO.name)?;
     site.scaler(2)?;
-    site.workers(&Workers::default())?;
+    site.leader(Service::default())?;
+    site.workers(&Workers { ms_per_txn: 3_000, ..Workers::default() })?;
     site.fill(&["held".to_owned()], usize::try_from(WANTED)?)?;
     site.scale(&Scaling {
         replicas: (0, 8),
@@ -31,6 +32,7 @@ fn run(stage: &Stage) -> Result<()> {
         ..Scaling::default()
     })?;
     site.until_ready("worker", WANTED)?;
+    site.zero(&["prove", &site.witness("devnet", 8), "--detach"])?;
     let watch = site.watch("worker");
     let steady = || {
         let now = site.replicas("worker")?;
@@ -52,5 +54,6 @@ fn run(stage: &Stage) -> Result<()> {
     ensure!(watch.seen() == [WANTED], "it was {:?}", watch.seen());
     site.fill(&["held-too".to_owned()], 2)?;
     site.until_replicas("worker", SOON, |now| now == WANTED + 2)?;
-    Ok(())
+    site.until_verified(1)?;
+    site.nothing_came_back()
 }

@@ -47,7 +47,7 @@ fn run(stage: &Stage) -> Result<()> {
 }
 
 fn machine(site: &Site<'_>, name: &str, (label, value): &(String, String)) -> Result<()> {
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {label: value}}});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {label: value, "kubernetes.io/hostname": name}}});
     site.stage.api.create("/api/v1/nodes", &node)?;
     site.until("the machine to be ready", SOON, || {
         let told = site.stage.api.get(&format!("/api/v1/nodes/{name}"))?;

@@ -19,7 +19,7 @@ pub struct Row {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Its own address; none for a headless one.
+    /// Its own address, or one that was lent to it; else none for a headless one.
     pub address: Option<IpAddr>,
     /// The port.
     pub port: u16,
@@ -35,11 +35,17 @@ pub struct Table {
 
 impl Table {
     /// Reads Services and pods as the API server lists them.
+    ///
+    /// `lent` are addresses of headless ones: there is no name server whose answers would follow their pods.
     #[must_use]
-    pub fn of(services: &[Value], pods: &[Value]) -> Self {
+    pub fn of(services: &[Value], pods: &[Value], lent: &BTreeMap<String, IpAddr>) -> Self {
         // One without a selector is looked after by somebody else.
         let ours = services.iter().filter(|service| service.pointer("/spec/selector").is_some());
-        let rows = ours.flat_map(|service| rows_of(service, pods));
+        let rows = ours.flat_map(|service| {
+            let of_its_own = text(service, "/spec/clusterIP").parse().ok();
+            let address = of_its_own.or_else(|| lent.get(&uid(service)?).copied());
+            rows_of(service, pods, address)
+        });
         Self { rows: rows.collect() }
     }
 
@@ -118,16 +124,29 @@ fn in_turn(all: &[SocketAddr]) -> Vec<SocketAddr> {
     all
 }
 
-fn rows_of(service: &Value, pods: &[Value]) -> Vec<Row> {
-    let text = |pointer: &str| service.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let address = text("/spec/clusterIP").parse().ok();
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The Services that have no address of their own, by uid.
+#[must_use]
+pub fn headless(services: &[Value]) -> Vec<String> {
+    let without = services.iter().filter(|one| text(one, "/spec/clusterIP") == "None");
+    without.filter_map(uid).collect()
+}
+
+fn uid(object: &Value) -> Option<String> {
+    Some(object.pointer("/metadata/uid")?.as_str()?.to_owned())
+}
+
+fn rows_of(service: &Value, pods: &[Value], address: Option<IpAddr>) -> Vec<Row> {
     let ports = service.pointer("/spec/ports").and_then(Value::as_array);
     let row = |port: &Value| {
         let number = u16::try_from(port.get("port")?.as_u64()?).ok()?;
         let behind = pods.iter().filter(|pod| is_behind(service, pod));
         Some(Row {
-            namespace: text("/metadata/namespace").to_owned(),
-            name: text("/metadata/name").to_owned(),
+            namespace: text(service, "/metadata/namespace").to_owned(),
+            name: text(service, "/metadata/name").to_owned(),
             address,
             port: number,
             behind: behind.filter_map(|pod| place(pod, port, number)).collect(),
@@ -197,7 +216,22 @@ mod tests {
                 "status": {"podIP": "127.77.0.1", "conditions": [{"type": "Ready", "status": ready}]},
             })
         };
-        Table::of(&[service], &[pod("True"), pod("False")])
+        let headless = json!({
+            "metadata": {"namespace": "provers", "name": "broker", "uid": "1"},
+            "spec": {"clusterIP": "None", "selector": {"app": "scaler"}, "ports": [{"port": 9095}]},
+        });
+        let services = [service, headless];
+        let lent = "127.77.3.1".parse().unwrap();
+        let lent = super::headless(&services).into_iter().map(|uid| (uid, lent)).collect();
+        Table::of(&services, &[pod("True"), pod("False")], &lent)
+    }
+
+    #[test]
+    fn a_headless_service_is_found_at_the_address_that_was_lent_to_it() {
+        let table = table();
+        assert_eq!(table.resolved("amqp://broker:9095/x", "provers"), "amqp://127.77.3.1:9095/x");
+        let pod: SocketAddr = "127.77.0.1:9095".parse().unwrap();
+        assert_eq!(table.behind("127.77.3.1:9095".parse().unwrap()), [pod]);
     }
 
     #[test]

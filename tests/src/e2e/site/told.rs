@@ -1,5 +1,6 @@
 //! What a site's API server, broker and proof service tell, and waiting for it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -159,6 +160,19 @@ impl Site<'_> {
         Ok(())
     }
 
+    /// No worker was asked to end while it had a task in hand; so many were asked to end at least.
+    pub fn nobody_busy_was_asked(&self, at_least: usize) -> Result<()> {
+        let ended = self.stage.kubelet.ended(&self.name);
+        let asked: Vec<_> =
+            ended.iter().filter(|ended| ended.asked && ended.container == "worker").collect();
+        let busy: Vec<_> =
+            asked.iter().filter(|ended| ended.was_busy()).map(|ended| &ended.pod).collect();
+        ensure!(asked.iter().all(|ended| ended.metrics.is_some()), "not all said how they were");
+        ensure!(busy.is_empty(), "{busy:?} were busy when they were asked to end");
+        ensure!(asked.len() >= at_least, "{} were asked to end", asked.len());
+        Ok(())
+    }
+
     /// No task went back to its queue once it was in a worker's hands.
     pub fn nothing_came_back(&self) -> Result<()> {
         let ended = self.stage.kubelet.ended(&self.name);
@@ -195,6 +209,24 @@ impl Site<'_> {
         let events = self.stage.api.list(&self.path("/api/v1", "events"))?;
         let words = events.iter().filter_map(|event| event.get("message")?.as_str());
         Ok(words.map(ToOwned::to_owned).collect())
+    }
+
+    /// Every object of this namespace but Events and what is KWOK's, as `kind/name`.
+    pub fn objects(&self) -> Result<BTreeSet<String>> {
+        let asked = ["api-resources", "--namespaced", "--verbs=list,create", "--output=name"];
+        let kinds = self.kubectl(&asked)?.stdout;
+        let ours = |kind: &&str| !kind.starts_with("events") && !kind.ends_with(".kwok.x-k8s.io");
+        let kinds: Vec<&str> = kinds.lines().filter(ours).collect();
+        ensure!(kinds.contains(&"pods"), "these are not all kinds: {kinds:?}");
+        let listed = self.kubectl(&["get", &kinds.join(","), "--output=name"])?;
+        ensure!(listed.code == Some(0), "{}", listed.stderr);
+        Ok(listed.stdout.lines().map(ToOwned::to_owned).collect())
+    }
+
+    /// What has come to this namespace and what is missing since it had these objects.
+    pub fn changes(&self, since: &BTreeSet<String>) -> Result<Vec<String>> {
+        let now = self.objects()?;
+        Ok(now.symmetric_difference(since).cloned().collect())
     }
 
     /// `kubectl zero doctor` looks for these hazards and does not find them, whatever else it finds.

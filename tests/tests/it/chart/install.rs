@@ -10,7 +10,7 @@ use super::{RELEASE, cases};
 
 /// Every kind of which the chart makes an object.
 const ALL: &str = "configmaps,secrets,services,serviceaccounts,persistentvolumeclaims,pods,deployments,statefulsets,jobs,\
-                   poddisruptionbudgets,networkpolicies,roles,rolebindings,scaledobjects.keda.sh,\
+                   poddisruptionbudgets,networkpolicies,roles,rolebindings,leases,scaledobjects.keda.sh,\
                    triggerauthentications.keda.sh,rabbitmqclusters.rabbitmq.com,podmonitors,servicemonitors,prometheusrules";
 
 /// Those that are there to stay: without controllers what a finalizer holds is never quite gone.

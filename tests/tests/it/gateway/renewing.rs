@@ -139,3 +139,36 @@ async fn a_drain_that_begins_while_there_is_no_broker_loses_nothing() {
     drop(other);
     assert!(V07.verified(6, home.path()).contains(VERIFIED));
 }
+
+/// It may be gone for good, as when a release is uninstalled with its broker.
+#[tokio::test]
+async fn a_worker_with_nothing_in_hand_drains_without_a_broker() {
+    let Some(vhost) = harness::vhost("drained_without_broker") else { return };
+    let home = tempfile::tempdir().unwrap();
+    for drained_before in [false, true] {
+        let (work, way) = behind(&vhost, QueuePolicy::Durable).await;
+        let worker = V07.worker(usize::from(drained_before), &[], &work, home.path());
+        work.tells("an idle worker", |told| !told.consuming.is_empty()).await;
+        if drained_before {
+            way.swallow();
+        }
+        let lose = async {
+            if drained_before {
+                work.tells("a drain", |told| told.draining).await;
+            }
+            way.hold(true);
+            way.cut();
+            work.tells("no broker", |told| told.connections == 0).await;
+        };
+        let drain = async {
+            if drained_before {
+                tokio::join!(work.gateway.drain(), lose);
+            } else {
+                lose.await;
+                work.gateway.drain().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, drain).await.unwrap();
+        drop(worker);
+    }
+}
