@@ -80,11 +80,6 @@ impl File {
         self.text.as_deref().unwrap_or_default()
     }
 
-    /// Where it is, from the repository's root.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The lines with their numbers, counted from 1.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.words().lines().enumerate().map(|(at, line)| (at + 1, line))

@@ -15,6 +15,7 @@ mod pools;
 mod push;
 mod scale_in;
 mod scalers;
+mod setup;
 mod spot;
 mod two_releases;
 mod wrong_regex;
@@ -50,6 +51,7 @@ pub const ALL: &[Scenario] = &[
     spot::SCENARIO,
     chart::SCENARIO,
     new_user::SCENARIO,
+    setup::SCENARIO,
     builtin_kills::SCENARIO,
     builtin_page::SCENARIO,
     builtin_zero::SCENARIO,

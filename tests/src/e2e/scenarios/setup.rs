@@ -1,0 +1,165 @@
+//! `tools/setup.sh` and `tools/teardown.sh`, typed by a user at a cluster that is there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::Scenario;
+use crate::e2e::site::{SOON, Site};
+use crate::e2e::stage::Stage;
+use crate::poll;
+use crate::process::Process;
+
+/// The namespace that the script makes.
+const NAMESPACE: &str = "set-up";
+/// What the script says as it comes to each of its steps; there it is killed.
+const STEPS: [&str; 5] = [
+    "== release zero in namespace set-up",
+    "== broker, proof service and scaler of zero ready",
+    "== circuits of zero made",
+    "== kubectl zero doctor",
+    "== proof of ",
+];
+/// From nothing to a verified proof.
+const PATIENCE: Duration = Duration::from_secs(300);
+const TO_END: Duration = Duration::from_secs(10);
+/// What the script says, in the user's folder.
+const TERMINAL: &str = "terminal";
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "setup",
+    about: "tools/setup.sh, killed at each of its steps and typed again, ends with a verified proof; typed once more it changes nothing; tools/teardown.sh takes away all it has made",
+    run,
+};
+
+fn run(stage: &Stage) -> Result<()> {
+    let site = Site::bare(stage, NAMESPACE, stage.broker.access())?;
+    let user = User { site, witness: format!("{}/3.witness.json", witnesses()?) };
+    user.sits_down()?;
+    let mut killed = Vec::new();
+    for step in STEPS {
+        killed.extend(user.is_killed_at(step)?);
+    }
+    ensure!(killed.len() >= 4, "it was killed at {killed:?} only");
+    let told = user.types("setup.sh", &user.setup())?;
+    ensure!(told.contains("   verified: 3-"), "no proof: {told}");
+    let revisions = user.revisions()?;
+    let told = user.types("setup.sh", &user.setup())?;
+    ensure!(told.contains("   verified: 3-"), "no proof the second time: {told}");
+    ensure!(told.contains("  there    release zero"), "it was not there: {told}");
+    ensure!(user.revisions()? == revisions, "a second run has upgraded the release");
+    let proofs = user.site.proofs()?;
+    ensure!(proofs.len() == 1, "one witness, one proof: {proofs:?}");
+    user.site.nobody_was_cut_off()?;
+    user.leaves()
+}
+
+fn witnesses() -> Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a repository")?;
+    Ok(root.join("witnesses/devnet/v0.7").display().to_string())
+}
+
+/// Who sits at a terminal.
+struct User<'a> {
+    site: Site<'a>,
+    witness: String,
+}
+
+impl User<'_> {
+    /// The namespace of an earlier run is gone; KEDA, which runs beside the cluster here, is told of in it.
+    fn sits_down(&self) -> Result<()> {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}");
+        self.site.until("an earlier run's namespace to be gone", SOON, || {
+            ensure!(self.site.stage.api.find(&path)?.is_none(), "it is there");
+            Ok(())
+        })?;
+        self.site.stage.kubelet.forget(NAMESPACE);
+        let labels = json!({"app.kubernetes.io/name": "keda-operator", "app.kubernetes.io/version": "2.21.0"});
+        self.site.apply(
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}}),
+        )?;
+        self.site.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "keda-operator", "namespace": "keda", "labels": labels},
+            "spec": {"selector": {"matchLabels": {"app": "keda-operator"}}, "template": {
+                "metadata": {"labels": {"app": "keda-operator"}},
+                "spec": {"containers": [{"name": "keda-operator", "image": "keda:2.21.0"}]}}}}))?;
+        let values = json!({"leader": {"proverArgs": ["--batch-size=2"]},
+            "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 4}});
+        std::fs::write(self.site.folder().join("values.json"), values.to_string())?;
+        Ok(())
+    }
+
+    fn setup(&self) -> Vec<&str> {
+        let place = ["--kube-context", "tests", "--namespace", NAMESPACE, "--yes"];
+        [&place[..], &["--values", "values.json", "--prove", &self.witness]].concat()
+    }
+
+    /// Types it; it ends well; what it says.
+    fn types(&self, script: &str, args: &[&str]) -> Result<String> {
+        let mut process = self.begins(script, args)?;
+        let ended = poll::until_blocking(&format!("{script} to end"), PATIENCE, || {
+            let status = process.exited().map_err(|error| format!("{error:#}"))?;
+            status.ok_or_else(|| self.sees())
+        });
+        process.signal(Signal::KILL)?;
+        let (status, told) = (ended?, self.sees());
+        ensure!(status.success(), "{script} ended with {status}: {told}");
+        Ok(told)
+    }
+
+    /// Types it, and it is killed with all that it has started as it comes to a step; `None`: the step was done.
+    fn is_killed_at(&self, step: &'static str) -> Result<Option<&'static str>> {
+        let mut process = self.begins("setup.sh", &self.setup())?;
+        let came = poll::until_blocking(&format!("setup.sh to say `{step}`"), PATIENCE, || {
+            let ended = process.exited().map_err(|error| format!("{error:#}"))?;
+            let told = self.sees();
+            if told.contains(step) {
+                return Ok(Ok(true));
+            }
+            match ended {
+                Some(status) if status.success() => Ok(Ok(false)),
+                Some(status) => Ok(Err(format!("setup.sh ended with {status}: {told}"))),
+                None => Err(told),
+            }
+        });
+        process.signal(Signal::KILL)?;
+        process.wait_gone(TO_END)?;
+        let came = came?.map_err(anyhow::Error::msg)?;
+        Ok(came.then_some(step))
+    }
+
+    fn begins(&self, script: &str, args: &[&str]) -> Result<Process> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a repository")?;
+        let mut command = self.site.program(&root.join("tools").join(script));
+        command.args(args);
+        let terminal = self.site.folder().join(TERMINAL);
+        std::fs::write(&terminal, "")?;
+        Process::spawn(command, self.site.folder(), &terminal)
+    }
+
+    /// What is on the screen.
+    fn sees(&self) -> String {
+        std::fs::read_to_string(self.site.folder().join(TERMINAL)).unwrap_or_default()
+    }
+
+    fn revisions(&self) -> Result<String> {
+        let marks = ["get", "secrets", "-l", "owner=helm,name=zero", "-o", "name"];
+        Ok(self.site.kubectl(&marks)?.stdout)
+    }
+
+    /// Nothing stays but what the cluster makes in each namespace.
+    fn leaves(&self) -> Result<()> {
+        let place =
+            ["--kube-context", "tests", "--namespace", NAMESPACE, "--yes", "--only", "chart"];
+        self.types("teardown.sh", &[&place[..], &["--delete-data"]].concat())?;
+        self.site.until("nothing to be left", SOON, || {
+            let left = self.site.objects()?;
+            let own = left.iter().all(|object| object == "serviceaccount/default");
+            ensure!(own, "left are {left:?}");
+            Ok(())
+        })
+    }
+}
