@@ -71,7 +71,7 @@ const QUEUES: Row = Row {
             kind: Kind::Lines,
             unit: "short",
             queries: &[(
-                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_messages_ready{@broker}) > 0)",
+                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_messages_ready{@broker}))",
                 "{{vhost}} {{queue}}",
             )],
         },
@@ -81,7 +81,7 @@ const QUEUES: Row = Row {
             kind: Kind::Lines,
             unit: "short",
             queries: &[(
-                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_messages_unacked{@broker}) > 0)",
+                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_messages_unacked{@broker}))",
                 "{{vhost}} {{queue}}",
             )],
         },
@@ -91,7 +91,7 @@ const QUEUES: Row = Row {
             kind: Kind::Lines,
             unit: "short",
             queries: &[(
-                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_consumers{@broker}) > 0)",
+                "topk(10, max by (vhost, queue) (rabbitmq_detailed_queue_consumers{@broker}))",
                 "{{vhost}} {{queue}}",
             )],
         },
