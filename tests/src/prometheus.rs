@@ -102,10 +102,8 @@ impl Target {
                 values.push(json!(value));
             }
         }
-        let mut labels = json!({ "job": self.job });
-        for (name, value) in &self.labels {
-            labels[*name] = json!(value);
-        }
+        let mut labels = serde_json::Map::from_iter([("job".to_owned(), json!(self.job))]);
+        labels.extend(self.labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
         json!({
             "job_name": format!("target-{number}"),
             "metrics_path": path,
@@ -169,7 +167,10 @@ impl Prometheus {
         if code != 200 {
             bail!("{path}: {text}");
         }
-        Ok(value["data"].take())
+        value
+            .get_mut("data")
+            .map(Value::take)
+            .with_context(|| format!("{path} has no data: {text}"))
     }
 
     fn ask(&self, path: &str, params: &[(&str, &str)]) -> anyhow::Result<(u16, String)> {

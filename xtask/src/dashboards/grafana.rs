@@ -163,13 +163,14 @@ impl Panel {
     }
 
     fn field(&self) -> Value {
-        let mut field = json!({ "unit": self.unit, "min": 0, "custom": self.kind.custom() });
-        if self.kind == Kind::Alarm {
-            field["thresholds"] = json!({ "mode": "absolute", "steps": [
-                { "color": "green", "value": null }, { "color": "red", "value": 1 },
-            ] });
+        let custom = self.kind.custom();
+        if self.kind != Kind::Alarm {
+            return json!({ "unit": self.unit, "min": 0, "custom": custom });
         }
-        field
+        let thresholds = json!({ "mode": "absolute", "steps": [
+            { "color": "green", "value": null }, { "color": "red", "value": 1 },
+        ] });
+        json!({ "unit": self.unit, "min": 0, "custom": custom, "thresholds": thresholds })
     }
 }
 

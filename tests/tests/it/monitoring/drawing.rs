@@ -89,7 +89,7 @@ pub(super) fn svg(board: &Value, panels: &[(&Value, Vec<Series>)], time: (f64, f
             "stat" => number(&mut svg, place, series, unit),
             "state-timeline" => states(&mut svg, place, series, time),
             _ if series.is_empty() => {
-                text(&mut svg, (x + w / 2.0, y + h / 2.0), "middle", "no data")
+                text(&mut svg, (x + w / 2.0, y + h / 2.0), "middle", "no data");
             }
             _ => lines(&mut svg, place, panel, (series, time)),
         }
@@ -97,9 +97,14 @@ pub(super) fn svg(board: &Value, panels: &[(&Value, Vec<Series>)], time: (f64, f
     svg + "</svg>\n"
 }
 
+/// A small number of things, for arithmetic on the page.
+fn count(things: usize) -> f64 {
+    f64::from(u16::try_from(things).unwrap())
+}
+
 fn number(svg: &mut String, place: Place, series: &[Series], unit: &str) {
-    let last = series.iter().filter_map(|series| series.points.last());
-    let shown = last.last().map_or_else(|| "–".to_owned(), |(_, value)| told(*value, unit));
+    let mut last = series.iter().filter_map(|series| series.points.last());
+    let shown = last.next_back().map_or_else(|| "–".to_owned(), |(_, value)| told(*value, unit));
     let (x, y) = (place.x + place.w / 2.0, place.y + place.h / 2.0 + 22.0);
     let _ = write!(
         svg,
@@ -109,9 +114,9 @@ fn number(svg: &mut String, place: Place, series: &[Series], unit: &str) {
 
 fn states(svg: &mut String, place: Place, series: &[Series], (from, to): (f64, f64)) {
     let plot = Place { x: place.x + 190.0, w: place.w - 202.0, ..place.plot(0.0) };
-    let row = plot.h / (series.len().max(1) as f64);
+    let row = plot.h / count(series.len().max(1));
     for ((number, series), colour) in series.iter().enumerate().zip(COLOURS.iter().cycle()) {
-        let y = plot.y + row * number as f64;
+        let y = plot.y + row * count(number);
         text(svg, (plot.x - 6.0, y + row / 2.0 + 4.0), "end", &series.name);
         let step = plot.w / 150.0 + 0.5;
         for (at, _) in &series.points {
@@ -134,7 +139,7 @@ fn lines(svg: &mut String, place: Place, panel: &Value, (series, time): (&[Serie
         if stacked { stack(series) } else { series.iter().map(|it| it.points.clone()).collect() };
     let highest = layers.iter().flatten().map(|(_, value)| *value).fold(0.0, f64::max);
     let highest = if highest > 0.0 { highest * 1.1 } else { 1.0 };
-    let plot = place.plot(14.0 * ((series.len().min(LEGENDS) + 1) / 2) as f64);
+    let plot = place.plot(14.0 * count(series.len().min(LEGENDS).div_ceil(2)));
     for tick in 0..=4 {
         let value = highest * f64::from(tick) / 4.0;
         let y = plot.y + plot.h - plot.h * f64::from(tick) / 4.0;
@@ -156,8 +161,8 @@ fn lines(svg: &mut String, place: Place, panel: &Value, (series, time): (&[Serie
     }
     time_axis(svg, plot, time.1 - time.0);
     for (number, series) in series.iter().take(LEGENDS).enumerate() {
-        let x = place.x + 14.0 + place.w / 2.0 * (number % 2) as f64;
-        let y = plot.y + plot.h + 30.0 + 14.0 * (number / 2) as f64;
+        let x = place.x + 14.0 + place.w / 2.0 * count(number % 2);
+        let y = plot.y + plot.h + 30.0 + 14.0 * count(number / 2);
         let colour = COLOURS[number % COLOURS.len()];
         let _ = write!(
             svg,
