@@ -215,22 +215,6 @@ pub fn ensure_pika(say: Say<'_>) -> anyhow::Result<PathBuf> {
     python_with_pika().context("`python3-pika` was installed but no Python imports it")
 }
 
-/// The shellcheck of this machine; looks and changes nothing.
-#[must_use]
-pub fn shellcheck() -> Option<PathBuf> {
-    on_path("shellcheck")
-}
-
-/// The shellcheck of this machine, installed when it is missing.
-pub fn ensure_shellcheck(say: Say<'_>) -> anyhow::Result<PathBuf> {
-    if let Some(program) = shellcheck() {
-        return Ok(program);
-    }
-    say("shellcheck is not on this machine; it looks through the scripts in `tools`.");
-    apt::install("shellcheck", say)?;
-    shellcheck().context("`shellcheck` was installed but is not on the path")
-}
-
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())

@@ -106,17 +106,21 @@ fn dependencies() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Other files that a script reads in are looked at with it; they are named from the script's folder.
+const SOURCED_TOO: [&str; 3] = ["--external-sources", "--check-sourced", "--source-path=SCRIPTDIR"];
+
 /// Those that git tracks, and those that it would track were they added.
 fn scripts() -> anyhow::Result<()> {
     let linters = provision::ensure_linters(&mut |line: &str| shell::say(line))
         .context("hadolint and shellcheck cannot be had")?;
     let tree = Tree::read()?;
-    let check = |linter: &Path, is: fn(&File) -> bool| {
+    let check = |linter: &Path, options: &[&str], is: fn(&File) -> bool| {
         let files = tree.files().iter().filter(|file| is(file)).map(File::path);
-        shell::run(Command::new(linter).current_dir(shell::root()).arg("--").args(files))
+        let mut command = Command::new(linter);
+        shell::run(command.current_dir(shell::root()).args(options).arg("--").args(files))
     };
-    check(&linters.hadolint, File::is_dockerfile)?;
-    check(&linters.shellcheck, File::is_shell_script)
+    check(&linters.hadolint, &[], File::is_dockerfile)?;
+    check(&linters.shellcheck, &SOURCED_TOO, File::is_shell_script)
 }
 
 /// What to say of advisories that could not be read, or that concern us.

@@ -16,11 +16,8 @@ mod tools;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run() {
-        Ok(code) => code,
-        Err(error) => {
-            shell::say(&format!("\nFAILED: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    cli::run().unwrap_or_else(|error| {
+        shell::say(&format!("\nFAILED: {error:#}"));
+        ExitCode::FAILURE
+    })
 }

@@ -56,11 +56,11 @@ impl File {
         self.name() == "Dockerfile" || self.extension() == Some("Dockerfile")
     }
 
-    /// By its name, or by the program that its first line names.
+    /// By the program that its first line names; what a script reads in is looked at with the script.
     pub(crate) fn is_shell_script(&self) -> bool {
         let first = self.lines().next().map_or("", |(_, line)| line);
         let named = first.strip_prefix("#!").and_then(|line| line.rsplit(['/', ' ']).next());
-        self.extension() == Some("sh") || matches!(named, Some("sh" | "bash"))
+        matches!(named, Some("sh" | "bash"))
     }
 
     fn is_rust(&self) -> bool {
@@ -216,7 +216,7 @@ mod tests {
         let of = |is: fn(&File) -> bool| -> Vec<&str> {
             tree.files().iter().filter(|file| is(file)).map(File::path).collect()
         };
-        assert_eq!(of(File::is_shell_script), ["a.sh", ".ci/run", "b"]);
+        assert_eq!(of(File::is_shell_script), [".ci/run", "b"]);
         assert_eq!(of(File::is_dockerfile), ["docker/Dockerfile", "zk-evm.Dockerfile"]);
     }
 

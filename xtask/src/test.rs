@@ -22,9 +22,9 @@ use control_plane::Preparation;
 const PLAN: &str = "\
 This runs every test of the workspace and of the stand-in provers.
   1. RabbitMQ is looked for, and installed when it is missing: the tests talk to a real broker.
-  2. Chromium, Prometheus, pika (an AMQP client of Python) and shellcheck are looked for, and installed
-     when they are missing: the status page is tested in the first, alerts and dashboards with the
-     second, the gateway with the third, and the fourth looks through the scripts in `tools`.
+  2. Chromium, Prometheus, and pika, an AMQP client of Python, are looked for, and installed when they
+     are missing: the status page is tested in the first, alerts and dashboards with the second, the
+     gateway with the third.
   3. etcd, kube-apiserver, kubectl, KWOK and Helm are built with Go unless an earlier run has built
      them: `kubectl zero` and the chart are tested against a real Kubernetes API server. The first time
      takes fifteen to thirty minutes on two cores; it goes on in the background of step 4. OpenTofu is
@@ -76,7 +76,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         provision::ensure_prometheus(say).map(|programs| programs.promtool)
     })?;
     optional("pika", "with a client in another language", provision::ensure_pika)?;
-    optional("shellcheck", "of the scripts in `tools`", provision::ensure_shellcheck)?;
     shell::step("build what the tests start");
     build(&target)?;
     shell::step("start a broker");

@@ -1,10 +1,6 @@
-//! The scripts and what is written of them: versions, places, exit codes, and what shellcheck says.
+//! The scripts and what is written of them: versions, places, exit codes.
 
 use std::fs;
-use std::process::Command;
-
-use tests::harness;
-use tests::provision;
 
 use super::scene::repository;
 
@@ -118,23 +114,4 @@ fn the_state_is_kept_where_terraforms_own_folder_says() {
         text("terraform/modules/bucket/main.tf")
             .contains("resource \"google_storage_bucket\" \"bucket\"")
     );
-}
-
-#[test]
-fn shellcheck_finds_nothing() {
-    let Some(shellcheck) = provision::shellcheck() else {
-        let why = "SKIPPED setup::agree: there is no shellcheck (`cargo xtask test` installs it)";
-        harness::say(why);
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-        return;
-    };
-    let check = |folder: &str, scripts: &[&str]| {
-        let mut command = Command::new(&shellcheck);
-        command.args(["--external-sources", "--check-sourced"]).args(scripts);
-        let output = command.current_dir(repository().join(folder)).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{folder}: {said}");
-    };
-    check("tools", &["setup.sh", "teardown.sh", "witnesses.sh"]);
-    check("tests/tests/it/setup/doubles", &["record.sh", "gcloud", "terraform", "helm", "kubectl"]);
 }
