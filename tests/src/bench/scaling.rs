@@ -71,9 +71,11 @@ fn prepare(site: &Site<'_>) -> Result<()> {
         Ok(())
     })?;
     set_replicas(site, 0)?;
-    site.until("the worker to be gone", SOON, || {
-        let pods = pods(site).count();
-        ensure!(pods == 0, "{pods} are there");
+    site.until("the worker to be gone and its task no longer counted", SOON, || {
+        let queue = site.queue(QUEUE)?;
+        let tasks = queue.get("messages").and_then(Value::as_u64);
+        let (pods, tasks) = (pods(site).count(), tasks.context("the tasks are not counted yet")?);
+        ensure!(pods == 0 && tasks == 0, "{pods} pods and {tasks} tasks are there");
         Ok(())
     })
 }

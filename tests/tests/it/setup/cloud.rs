@@ -96,7 +96,7 @@ fn proofs_outlive_the_cluster(place: &Place, yes: &[&str]) {
         assert!(gone.stderr.contains(words), "{words}: {}", gone.stderr);
     }
     scene.changes();
-    scene.ends(0, "setup.sh", &[yes.clone(), vec!["--only", "infra"]].concat());
+    scene.ends(0, "setup.sh", &[yes, &["--only", "infra"]].concat());
     let changed = scene.changes();
     assert!(changed.iter().any(|line| line.contains(" import ")), "{changed:#?}");
     let data = [&down[..], &["--delete-data"]].concat();
