@@ -35,6 +35,11 @@ impl Series {
     }
 }
 
+/// Seconds between two points: a line has some 150 of them, or one for each scrape.
+pub(super) fn step((from, to): (f64, f64)) -> f64 {
+    ((to - from) / 150.0).max(1.0)
+}
+
 /// Where a panel is, in pixels.
 #[derive(Clone, Copy)]
 struct Place {
@@ -118,7 +123,7 @@ fn states(svg: &mut String, place: Place, series: &[Series], (from, to): (f64, f
     for ((number, series), colour) in series.iter().enumerate().zip(COLOURS.iter().cycle()) {
         let y = plot.y + row * count(number);
         text(svg, (plot.x - 6.0, y + row / 2.0 + 4.0), "end", &series.name);
-        let step = plot.w / 150.0 + 0.5;
+        let step = plot.w * step((from, to)) / (to - from) + 0.5;
         for (at, _) in &series.points {
             let x = plot.x + (at - from) / (to - from) * (plot.w - step);
             let _ = write!(
@@ -151,7 +156,7 @@ fn lines(svg: &mut String, place: Place, panel: &Value, (series, time): (&[Serie
     for (number, points) in layers.iter().enumerate().rev() {
         let colour = COLOURS[number % COLOURS.len()];
         let fill = if stacked { colour } else { "none" };
-        for run in runs(points, (time.1 - time.0) / 150.0 * 2.5) {
+        for run in runs(points, step(time) * 2.5) {
             let path = path(run, plot, (time, highest), stacked);
             let _ = write!(
                 svg,

@@ -41,9 +41,9 @@ fn is_of_others(query: &str) -> bool {
 }
 
 /// The answers to a panel's queries over the time that was recorded.
-fn answers(prometheus: &Prometheus, panel: &Value, (from, to): (f64, f64)) -> Vec<Series> {
-    let step = ((to - from) / 150.0).max(1.0).to_string();
-    let (from, to) = (from.to_string(), to.to_string());
+fn answers(prometheus: &Prometheus, panel: &Value, recorded: (f64, f64)) -> Vec<Series> {
+    let step = drawing::step(recorded).to_string();
+    let (from, to) = (recorded.0.to_string(), recorded.1.to_string());
     let targets = panel["targets"].as_array().unwrap().iter();
     let answers = targets.flat_map(|target| {
         let query = filled(target["expr"].as_str().unwrap());
@@ -127,6 +127,18 @@ async fn work(product: &Product<'_>, proofs: u32) {
     }
 }
 
+/// Until what came last, a task that was not done at its first try, has a rate.
+async fn scraped_twice(prometheus: &Prometheus) {
+    let query = r#"rate(zero_worker_task_seconds_total{outcome="retried"}[1m])"#;
+    let looked = poll::until("a rate of wasted time", LIMIT, async || {
+        let told =
+            prometheus.get("query", &[("query", query)]).map_err(|error| format!("{error:#}"))?;
+        let any = told["result"].as_array().is_some_and(|series| !series.is_empty());
+        if any { Ok(()) } else { Err(told.to_string()) }
+    });
+    looked.await.unwrap();
+}
+
 fn now(prometheus: &Prometheus) -> f64 {
     let told = prometheus.get("query", &[("query", "time()")]).unwrap();
     told["result"][1].as_str().unwrap().parse().unwrap()
@@ -141,11 +153,13 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let pictures = std::env::var_os(PICTURES_ENV).map(|folder| root.join(folder));
     let home = tempfile::tempdir().unwrap();
-    let product = Product::start(&vhost, home.path(), "300").await;
+    let (ms_per_txn, proofs) = if pictures.is_some() { ("1500", 8) } else { ("600", 4) };
+    let product = Product::start(&vhost, home.path(), ms_per_txn).await;
     let targets = product.targets().await;
     let prometheus = Prometheus::start(&programs, &targets, &rules).unwrap();
     let from = now(&prometheus);
-    work(&product, if pictures.is_some() { 8 } else { 3 }).await;
+    work(&product, proofs).await;
+    scraped_twice(&prometheus).await;
     let recorded = (from, now(&prometheus));
     for board in boards() {
         let drawn = asked(&prometheus, &board, recorded);

@@ -42,7 +42,7 @@ impl<'a> Product<'a> {
         let scaler = RunningScaler::on(vhost.access(), vhost.name()).unwrap();
         let keda = KedaClient::connect(scaler.grpc()).await.unwrap();
         let well = ["one", "two"].map(|name| worker(&setting, name, &[], ms_per_txn));
-        let ill = worker(&setting, "ill", &["--stand-in-crash-after", "4"], ms_per_txn);
+        let ill = worker(&setting, "ill", &["--stand-in-crash-after", "1"], ms_per_txn);
         let workers = well.into_iter().chain([ill]).collect();
         Self { vhost, scaler, keda, service, workers }
     }
