@@ -129,7 +129,7 @@ async fn work(product: &Product<'_>, proofs: u32) {
 
 /// Until what came last, a task that was not done at its first try, has a rate.
 async fn scraped_twice(prometheus: &Prometheus) {
-    let query = r#"rate(zero_worker_task_seconds_total{outcome="retried"}[1m])"#;
+    let query = r#"rate(zero_worker_task_seconds_total{outcome!="done"}[1m])"#;
     let looked = poll::until("a rate of wasted time", LIMIT, async || {
         let told =
             prometheus.get("query", &[("query", query)]).map_err(|error| format!("{error:#}"))?;
