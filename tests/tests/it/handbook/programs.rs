@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use tests::harness;
 
+use super::pages::root;
+
 /// What is typed, and the program that is meant.
 const TYPED: [(&[&str], &str); 6] = [
     (&["kubectl", "zero"], "kubectl-zero"),
@@ -17,6 +19,10 @@ const TYPED: [(&[&str], &str); 6] = [
     (&["zero-leader"], "zero-leader"),
     (&["cargo", "xtask"], "xtask"),
 ];
+
+/// Scripts of ours that people call.
+const SCRIPTS: [&str; 4] =
+    ["tools/setup.sh", "tools/teardown.sh", "tools/witnesses.sh", "docker/zk-evm.sh"];
 
 /// What the programs told of themselves, asked once.
 static HELP: OnceLock<String> = OnceLock::new();
@@ -46,8 +52,16 @@ pub(super) fn takes(program: &str, words: &[String]) -> Result<(), String> {
 pub(super) fn help() -> &'static str {
     HELP.get_or_init(|| {
         let programs: BTreeSet<&str> = TYPED.iter().map(|(_, program)| *program).collect();
-        programs.into_iter().map(|program| told(program, &[])).collect()
+        let programs = programs.into_iter().map(|program| told(program, &[]));
+        programs.chain(SCRIPTS.map(usage)).collect()
     })
+}
+
+/// What a script says of itself.
+fn usage(script: &str) -> String {
+    let output = Command::new(root().join(script)).arg("--help").output().unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The help of a command and of those below it.
