@@ -26,6 +26,10 @@ const CONTROL_QUEUES: [&str; 3] =
 /// Where gateways put tasks aside that failed at each attempt.
 pub const DEAD_LETTER_QUEUE: &str = "zero-dead-letter";
 
+/// How the name begins of a queue by which one worker alone hears of aborts: its gateway makes it in place of the
+/// control queue that all share.
+pub const ABORT_QUEUE_PREFIX: &str = "zero-abort-";
+
 /// The lease every paladin generation declares its queues with, in milliseconds.
 const PALADIN_EXPIRES_MS: u64 = 1_800_000;
 

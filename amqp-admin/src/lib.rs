@@ -37,7 +37,7 @@ pub use broker::{
     BrokerConnection, DeleteIf, Hold, LiveDepth, Message, NotProperties, Properties, Publisher,
     Tag, Taken,
 };
-pub use classify::{DEAD_LETTER_QUEUE, classify, task_queue_names};
+pub use classify::{ABORT_QUEUE_PREFIX, DEAD_LETTER_QUEUE, classify, task_queue_names};
 pub use endpoint::{Credentials, Endpoint, Tls};
 pub use error::{Error, Result, chain};
 pub use look::look;

@@ -1,7 +1,7 @@
 //! PURE: methods of the child and of the broker that carry no content.
 
 use amq_protocol::protocol::{basic, queue};
-use amqp_admin::{QueueName, QueueRole};
+use amqp_admin::{ABORT_QUEUE_PREFIX, QueueName, QueueRole};
 
 use super::{Channel, Consumer, Effect, Session};
 use crate::frame::Frame;
@@ -87,7 +87,7 @@ impl Session {
     pub(super) fn private_name(&self, name: &str) -> Option<String> {
         let shared = self.settings.aborts && rules::role(name) == QueueRole::Control;
         let (seed, renewals) = (&self.settings.seed, self.renewals);
-        shared.then(|| format!("zero-abort-{seed}-{renewals}-{name}"))
+        shared.then(|| format!("{ABORT_QUEUE_PREFIX}{seed}-{renewals}-{name}"))
     }
 
     /// Binds, unbinds, purges or deletes a queue.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use amqp_admin::{Client, Queue, QueueDetail, QueueName, QueueRole, agree, plural};
+use amqp_admin::{
+    ABORT_QUEUE_PREFIX, Client, Queue, QueueDetail, QueueName, QueueRole, agree, plural,
+};
 
 use super::Verdict::{CouldNotLook, Found, NotFound};
 use super::sample::Sample;
@@ -93,11 +95,6 @@ const UNSEEN_16_TO_18: [(&str, &str, &str); 3] = [
 fn unseen(id: &'static str, hazard: &'static str, cure: &'static str) -> Finding {
     let evidence = "the broker does not show it".to_owned();
     Finding { id, hazard, verdict: CouldNotLook, evidence, cure }
-}
-
-/// So a gateway calls the queue by which its own worker alone hears of aborts.
-fn is_abort_queue(name: &QueueName) -> bool {
-    name.as_str().starts_with("zero-abort-")
 }
 
 fn found(is_found: bool) -> Verdict {
@@ -283,7 +280,8 @@ impl Evidence<'_> {
         let tasks = self.clients(|role| matches!(role, QueueRole::Task(_)));
         let mut control = self.clients(|role| role == QueueRole::Control);
         // A worker behind a gateway hears of aborts by a queue of its own.
-        let aborts = self.facts.consumers.iter().filter(|consumer| is_abort_queue(&consumer.queue));
+        let is_abort = |queue: &QueueName| queue.as_str().starts_with(ABORT_QUEUE_PREFIX);
+        let aborts = self.facts.consumers.iter().filter(|consumer| is_abort(&consumer.queue));
         control.extend(aborts.filter_map(|consumer| consumer.client.as_ref()));
         let odd: Vec<String> =
             tasks.symmetric_difference(&control).map(ToString::to_string).collect();
