@@ -37,8 +37,7 @@ pub fn before_in_chain(
     if last.is_some() {
         return Ok(last);
     }
-    let sql = format!("SELECT {COLUMNS} FROM proofs WHERE number = ?1");
-    Ok(connection.query_row(&sql, [proof.follows], proof_of).optional()?)
+    proof.follows.map_or(Ok(None), |number| by_number(connection, number))
 }
 
 /// One proof.
