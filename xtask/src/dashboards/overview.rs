@@ -1,6 +1,7 @@
 //! What an operator looks at first.
 
 use super::grafana::{Board, Kind, Panel, Row};
+use super::workers::TIME_OF_A_TASK;
 
 pub(super) const BOARD: Board = Board {
     uid: "zero-prover-overview",
@@ -108,16 +109,7 @@ const WORK: Row = Row {
                 "{{operation}}",
             )],
         },
-        Panel {
-            title: "Time of a task",
-            about: "In a worker's hands, on average.",
-            kind: Kind::Lines,
-            unit: "s",
-            queries: &[(
-                r#"sum by (operation) (increase(zero_worker_task_seconds_total{@worker,outcome="done"}[15m])) / sum by (operation) (increase(zero_worker_tasks_total{@worker,outcome="done"}[15m]) > 0)"#,
-                "{{operation}}",
-            )],
-        },
+        TIME_OF_A_TASK,
     ],
 };
 

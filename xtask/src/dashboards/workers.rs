@@ -88,17 +88,20 @@ const WORK: Row = Row {
                 "{{operation}} {{outcome}}",
             )],
         },
-        Panel {
-            title: "Time of a task",
-            about: "In a worker's hands, on average.",
-            kind: Kind::Lines,
-            unit: "s",
-            queries: &[(
-                r#"sum by (operation) (increase(zero_worker_task_seconds_total{@worker,outcome="done"}[15m])) / sum by (operation) (increase(zero_worker_tasks_total{@worker,outcome="done"}[15m]) > 0)"#,
-                "{{operation}}",
-            )],
-        },
+        TIME_OF_A_TASK,
     ],
+};
+
+/// The overview has it too.
+pub(super) const TIME_OF_A_TASK: Panel = Panel {
+    title: "Time of a task",
+    about: "In a worker's hands, on average.",
+    kind: Kind::Lines,
+    unit: "s",
+    queries: &[(
+        r#"sum by (operation) (increase(zero_worker_task_seconds_total{@worker,outcome="done"}[15m])) / sum by (operation) (increase(zero_worker_tasks_total{@worker,outcome="done"}[15m]) > 0)"#,
+        "{{operation}}",
+    )],
 };
 
 const WASTE: Row = Row {

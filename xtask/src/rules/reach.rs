@@ -94,7 +94,7 @@ fn within<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
 }
 
 /// A path below a folder, with its `..` taken out.
-fn joined(folder: &str, path: &str) -> String {
+pub(super) fn joined(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').chain(path.split('/')) {
         match part {

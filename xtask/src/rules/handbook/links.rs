@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{File, Finding, Tree};
 use super::page::Page;
+use crate::rules::reach::joined;
 
 pub(crate) fn links_lead_somewhere(tree: &Tree) -> Vec<Finding> {
     let pages: BTreeMap<&str, Page> =
@@ -58,15 +59,7 @@ pub(crate) fn resolved(from: &str, path: &str) -> String {
         return from.to_owned();
     }
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            name => parts.push(name),
-        }
-    }
-    parts.join("/")
+    joined(folder, path)
 }
 
 #[cfg(test)]
