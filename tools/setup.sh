@@ -68,15 +68,9 @@ load() {
     . "$ROOT/tools/lib/chart.sh"
 }
 
-read_options() {
-    while (($# > 0)); do
-        take_target_option "$@"
-        ((TAKEN > 0)) || take_own_option "$@"
-        shift "$TAKEN"
-    done
-}
-
-take_own_option() {
+take_option() {
+    take_target_option "$@"
+    ((TAKEN == 0)) || return 0
     TAKEN=1
     case $1 in
     --chart) value_of CHART "$@" ;;
@@ -86,11 +80,7 @@ take_own_option() {
     --out) value_of OUT "$@" ;;
     --pods-limit) limit_of PODS_LIMIT "$@" ;;
     --circuits-limit) limit_of CIRCUITS_LIMIT "$@" ;;
-    --help | -h)
-        usage
-        exit 0
-        ;;
-    *) usage_error "there is no option \`$1\`" ;;
+    *) TAKEN=0 ;;
     esac
 }
 

@@ -59,25 +59,15 @@ load() {
     . "$ROOT/tools/lib/left.sh"
 }
 
-read_options() {
-    while (($# > 0)); do
-        take_target_option "$@"
-        ((TAKEN > 0)) || take_own_option "$@"
-        shift "$TAKEN"
-    done
-}
-
-take_own_option() {
+take_option() {
+    take_target_option "$@"
+    ((TAKEN == 0)) || return 0
     TAKEN=1
     case $1 in
     --delete-data) DELETE_DATA=yes ;;
     --stop-proofs) STOP_PROOFS=yes ;;
     --workers-limit) limit_of WORKERS_LIMIT "$@" ;;
-    --help | -h)
-        usage
-        exit 0
-        ;;
-    *) usage_error "there is no option \`$1\`" ;;
+    *) TAKEN=0 ;;
     esac
 }
 

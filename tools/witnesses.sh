@@ -49,29 +49,22 @@ readonly IN_A_ROW=3
 # shellcheck source=lib/options.sh
 . "$ROOT/tools/lib/options.sh"
 
-read_options() {
-    while (($# > 0)); do
-        TAKEN=1
-        case $1 in
-        --from) value_of FROM "$@" ;;
-        --to) value_of TO "$@" ;;
-        --checkpoint) value_of CHECKPOINT "$@" ;;
-        --out) value_of OUT "$@" ;;
-        --url-file) value_of URL_FILE "$@" ;;
-        --rpc-type) value_of RPC_TYPE "$@" ;;
-        --rpc) value_of PROGRAM "$@" ;;
-        --image) value_of IMAGE "$@" ;;
-        --retries) value_of RETRIES "$@" ;;
-        --backoff) value_of BACKOFF "$@" ;;
-        --dry-run) DRY_RUN=yes ;;
-        --help | -h)
-            usage
-            exit 0
-            ;;
-        *) usage_error "there is no option \`$1\`" ;;
-        esac
-        shift "$TAKEN"
-    done
+take_option() {
+    TAKEN=1
+    case $1 in
+    --from) value_of FROM "$@" ;;
+    --to) value_of TO "$@" ;;
+    --checkpoint) value_of CHECKPOINT "$@" ;;
+    --out) value_of OUT "$@" ;;
+    --url-file) value_of URL_FILE "$@" ;;
+    --rpc-type) value_of RPC_TYPE "$@" ;;
+    --rpc) value_of PROGRAM "$@" ;;
+    --image) value_of IMAGE "$@" ;;
+    --retries) value_of RETRIES "$@" ;;
+    --backoff) value_of BACKOFF "$@" ;;
+    --dry-run) DRY_RUN=yes ;;
+    *) TAKEN=0 ;;
+    esac
 }
 
 whole_number() { [[ $2 =~ ^(0|[1-9][0-9]{0,17})$ ]] || usage_error "$1 is \`$2\`: a whole number is wanted"; }

@@ -3,6 +3,21 @@
 
 usage_error() { fail "$USAGE" "$1" "${0##*/} --help"; }
 
+# Reads all of it. `take_option` is the script's own; it sets TAKEN to how many words it has read, 0: it has no such option.
+read_options() {
+    while (($# > 0)); do
+        case $1 in
+        --help | -h)
+            usage
+            exit 0
+            ;;
+        esac
+        take_option "$@"
+        ((TAKEN > 0)) || usage_error "there is no option \`$1\`"
+        shift "$TAKEN"
+    done
+}
+
 # value_of VARIABLE OPTION VALUE…: keeps the value behind an option.
 value_of() {
     has_value "${@:2}"
