@@ -26,5 +26,6 @@ mod process;
 pub mod prometheus;
 pub mod provision;
 pub mod rabbitmq;
+pub mod repository;
 pub mod scaler;
 pub mod zero;

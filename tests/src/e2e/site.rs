@@ -14,6 +14,7 @@ use super::stage::Stage;
 use crate::access::{Access, segment};
 use crate::cluster::Login;
 use crate::poll;
+use crate::repository;
 use crate::zero::Answer;
 
 /// The exit code of `status` and `doctor` when something is amiss.
@@ -187,8 +188,8 @@ impl<'a> Site<'a> {
     /// The file of a witness.
     #[must_use]
     pub fn witness(&self, kind: &str, block: u64) -> String {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(&self.folder);
-        root.join(format!("witnesses/{kind}/v0.7/{block}.witness.json")).display().to_string()
+        let file = format!("witnesses/{kind}/v0.7/{block}.witness.json");
+        repository::root().join(file).display().to_string()
     }
 
     /// Witnesses of blocks of such sizes, made up; the folder they are in.

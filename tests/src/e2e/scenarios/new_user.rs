@@ -12,8 +12,10 @@ use super::Scenario;
 use crate::e2e::manual::{commands, goes_on, noted};
 use crate::e2e::site::{FOUND, SOON, Site};
 use crate::e2e::stage::Stage;
+use crate::e2e::terminal::Terminal;
 use crate::poll;
 use crate::process::Process;
+use crate::repository;
 
 const PAGE: &str = include_str!("../../../../docs/install.md");
 /// The namespace that the page makes.
@@ -27,8 +29,6 @@ const SEEN: [(&str, &str); 3] =
 const PATIENCE: Duration = Duration::from_secs(180);
 /// What is interrupted ends within this.
 const TO_END: Duration = Duration::from_secs(10);
-/// What the command at hand has printed, in the user's folder.
-const TERMINAL: &str = "terminal";
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "new-user",
@@ -37,7 +37,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &Stage) -> Result<()> {
-    let user = User { site: Site::bare(stage, NAMESPACE, stage.broker.access())? };
+    let site = Site::bare(stage, NAMESPACE, stage.broker.access())?;
+    let user = User { terminal: Terminal { site } };
     user.sits_down()?;
     let install = commands(PAGE, ("## 2. Install", "## 3."));
     let notes = user.types(install.first().context("the page has no command to install")?)?;
@@ -52,29 +53,23 @@ fn run(stage: &Stage) -> Result<()> {
         user.follows(&command.replace(WITNESS.0, WITNESS.1))?;
     }
     user.leaves(&notes)?;
-    user.site.nobody_was_cut_off()
+    user.terminal.site.nobody_was_cut_off()
 }
 
 /// Who sits at a terminal, in a copy of the repository.
 struct User<'a> {
-    site: Site<'a>,
+    terminal: Terminal<'a>,
 }
 
 impl User<'_> {
     /// The namespace of an earlier run is gone, and the folder is as the repository's.
     fn sits_down(&self) -> Result<()> {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}");
-        self.site.until("an earlier run's namespace to be gone", SOON, || {
-            ensure!(self.site.stage.api.find(&path)?.is_none(), "it is there");
-            Ok(())
-        })?;
-        self.site.stage.kubelet.forget(NAMESPACE);
-        let folder = self.site.folder();
+        self.terminal.sits_down()?;
+        let folder = self.terminal.site.folder();
         std::fs::remove_dir_all(folder)?;
         std::fs::create_dir_all(folder)?;
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a repository")?;
         for part in ["helm", "witnesses"] {
-            symlink(repository.join(part), folder.join(part))?;
+            symlink(repository::root().join(part), folder.join(part))?;
         }
         Ok(())
     }
@@ -85,13 +80,7 @@ impl User<'_> {
 
     /// Types a command and waits for its end, which is a good one; what it prints.
     fn types(&self, command: &str) -> Result<String> {
-        let mut process = self.begins(command)?;
-        let ended = poll::until_blocking(&format!("`{command}` to end"), PATIENCE, || {
-            let status = process.exited().map_err(|error| format!("{error:#}"))?;
-            status.ok_or_else(|| self.sees())
-        });
-        process.signal(Signal::KILL)?;
-        let (status, told) = (ended?, self.sees());
+        let (status, told) = self.terminal.ends(self.begins(command)?, command, PATIENCE)?;
         let looks = command.ends_with(" doctor") && status.code() == Some(FOUND);
         ensure!(status.success() || looks, "`{command}` ended with {status}: {told}");
         Ok(told)
@@ -103,7 +92,7 @@ impl User<'_> {
         let (_, wanted) = seen.with_context(|| format!("what is waited for in `{command}`"))?;
         let mut process = self.begins(command)?;
         let told = poll::until_blocking(&format!("`{command}` to show {wanted}"), PATIENCE, || {
-            let told = self.sees();
+            let told = self.terminal.sees();
             if told.contains(wanted) { Ok(()) } else { Err(told) }
         });
         process.signal(Signal::INT)?;
@@ -113,27 +102,19 @@ impl User<'_> {
     }
 
     fn begins(&self, command: &str) -> Result<Process> {
-        let mut shell = self.site.program(Path::new("sh"));
         // One process: what ends it ends the command.
-        shell.args(["-c", &format!("exec {command}")]);
-        let terminal = self.site.folder().join(TERMINAL);
-        std::fs::write(&terminal, "")?;
-        Process::spawn(shell, self.site.folder(), &terminal)
-    }
-
-    /// What is on the screen.
-    fn sees(&self) -> String {
-        std::fs::read_to_string(self.site.folder().join(TERMINAL)).unwrap_or_default()
+        self.terminal.begins(Path::new("sh"), &["-c", &format!("exec {command}")])
     }
 
     /// Verified, and in the folder that was named.
     fn has_proofs(&self, count: usize) -> Result<()> {
-        let proofs = self.site.proofs()?;
+        let site = &self.terminal.site;
+        let proofs = site.proofs()?;
         let verified = proofs
             .iter()
             .filter(|proof| proof.get("state").and_then(Value::as_str) == Some("verified"));
         ensure!(verified.count() == count, "not all are verified: {proofs:?}");
-        let files = std::fs::read_dir(self.site.folder().join("proofs"))?.count();
+        let files = std::fs::read_dir(site.folder().join("proofs"))?.count();
         ensure!(files == count, "{files} proofs were fetched");
         Ok(())
     }
@@ -146,11 +127,11 @@ impl User<'_> {
         for command in &page {
             self.types(command)?;
         }
-        self.site.until("nothing to be left", SOON, || {
-            let left = self.site.objects()?;
-            let own = left.iter().all(|object| object == "serviceaccount/default");
-            let volumes = self.site.stage.api.list("/api/v1/persistentvolumes")?;
-            ensure!(own && volumes.is_empty(), "left are {left:?} {volumes:?}");
+        self.terminal.has_left_nothing()?;
+        let site = &self.terminal.site;
+        site.until("no volume to be left", SOON, || {
+            let volumes = site.stage.api.list("/api/v1/persistentvolumes")?;
+            ensure!(volumes.is_empty(), "left are {volumes:?}");
             Ok(())
         })
     }

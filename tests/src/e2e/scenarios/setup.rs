@@ -1,17 +1,18 @@
 //! `tools/setup.sh` and `tools/teardown.sh`, typed by a user at a cluster that is there.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::Scenario;
-use crate::e2e::site::{SOON, Site};
+use crate::e2e::site::Site;
 use crate::e2e::stage::Stage;
+use crate::e2e::terminal::Terminal;
 use crate::poll;
 use crate::process::Process;
+use crate::repository;
 
 /// The namespace that the script makes.
 const NAMESPACE: &str = "set-up";
@@ -26,8 +27,6 @@ const STEPS: [&str; 5] = [
 /// From nothing to a verified proof.
 const PATIENCE: Duration = Duration::from_secs(300);
 const TO_END: Duration = Duration::from_secs(10);
-/// What the script says, in the user's folder.
-const TERMINAL: &str = "terminal";
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "setup",
@@ -37,7 +36,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &Stage) -> Result<()> {
     let site = Site::bare(stage, NAMESPACE, stage.broker.access())?;
-    let user = User { site, witness: format!("{}/3.witness.json", witnesses()?) };
+    let user = User { witness: site.witness("devnet", 3), terminal: Terminal { site } };
     user.sits_down()?;
     let mut killed = Vec::new();
     for step in STEPS {
@@ -51,44 +50,36 @@ fn run(stage: &Stage) -> Result<()> {
     ensure!(told.contains("   verified: 3-"), "no proof the second time: {told}");
     ensure!(told.contains("  there    release zero"), "it was not there: {told}");
     ensure!(user.revisions()? == revisions, "a second run has upgraded the release");
-    let proofs = user.site.proofs()?;
+    let site = &user.terminal.site;
+    let proofs = site.proofs()?;
     ensure!(proofs.len() == 1, "one witness, one proof: {proofs:?}");
-    user.site.nobody_was_cut_off()?;
+    site.nobody_was_cut_off()?;
     user.leaves()
-}
-
-fn witnesses() -> Result<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a repository")?;
-    Ok(root.join("witnesses/devnet/v0.7").display().to_string())
 }
 
 /// Who sits at a terminal.
 struct User<'a> {
-    site: Site<'a>,
+    terminal: Terminal<'a>,
     witness: String,
 }
 
 impl User<'_> {
     /// The namespace of an earlier run is gone; KEDA, which runs beside the cluster here, is told of in it.
     fn sits_down(&self) -> Result<()> {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}");
-        self.site.until("an earlier run's namespace to be gone", SOON, || {
-            ensure!(self.site.stage.api.find(&path)?.is_none(), "it is there");
-            Ok(())
-        })?;
-        self.site.stage.kubelet.forget(NAMESPACE);
+        self.terminal.sits_down()?;
+        let site = &self.terminal.site;
         let labels = json!({"app.kubernetes.io/name": "keda-operator", "app.kubernetes.io/version": "2.21.0"});
-        self.site.apply(
+        site.apply(
             &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}}),
         )?;
-        self.site.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        site.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "keda-operator", "namespace": "keda", "labels": labels},
             "spec": {"selector": {"matchLabels": {"app": "keda-operator"}}, "template": {
                 "metadata": {"labels": {"app": "keda-operator"}},
                 "spec": {"containers": [{"name": "keda-operator", "image": "keda:2.21.0"}]}}}}))?;
         let values = json!({"leader": {"proverArgs": ["--batch-size=2"]},
             "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 4}});
-        std::fs::write(self.site.folder().join("values.json"), values.to_string())?;
+        std::fs::write(site.folder().join("values.json"), values.to_string())?;
         Ok(())
     }
 
@@ -99,13 +90,8 @@ impl User<'_> {
 
     /// Types it; it ends well; what it says.
     fn types(&self, script: &str, args: &[&str]) -> Result<String> {
-        let mut process = self.begins(script, args)?;
-        let ended = poll::until_blocking(&format!("{script} to end"), PATIENCE, || {
-            let status = process.exited().map_err(|error| format!("{error:#}"))?;
-            status.ok_or_else(|| self.sees())
-        });
-        process.signal(Signal::KILL)?;
-        let (status, told) = (ended?, self.sees());
+        let process = self.begins(script, args)?;
+        let (status, told) = self.terminal.ends(process, script, PATIENCE)?;
         ensure!(status.success(), "{script} ended with {status}: {told}");
         Ok(told)
     }
@@ -115,7 +101,7 @@ impl User<'_> {
         let mut process = self.begins("setup.sh", &self.setup())?;
         let came = poll::until_blocking(&format!("setup.sh to say `{step}`"), PATIENCE, || {
             let ended = process.exited().map_err(|error| format!("{error:#}"))?;
-            let told = self.sees();
+            let told = self.terminal.sees();
             if told.contains(step) {
                 return Ok(Ok(true));
             }
@@ -132,22 +118,12 @@ impl User<'_> {
     }
 
     fn begins(&self, script: &str, args: &[&str]) -> Result<Process> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a repository")?;
-        let mut command = self.site.program(&root.join("tools").join(script));
-        command.args(args);
-        let terminal = self.site.folder().join(TERMINAL);
-        std::fs::write(&terminal, "")?;
-        Process::spawn(command, self.site.folder(), &terminal)
-    }
-
-    /// What is on the screen.
-    fn sees(&self) -> String {
-        std::fs::read_to_string(self.site.folder().join(TERMINAL)).unwrap_or_default()
+        self.terminal.begins(&repository::root().join("tools").join(script), args)
     }
 
     fn revisions(&self) -> Result<String> {
         let marks = ["get", "secrets", "-l", "owner=helm,name=zero", "-o", "name"];
-        Ok(self.site.kubectl(&marks)?.stdout)
+        Ok(self.terminal.site.kubectl(&marks)?.stdout)
     }
 
     /// Nothing stays but what the cluster makes in each namespace.
@@ -155,11 +131,6 @@ impl User<'_> {
         let place =
             ["--kube-context", "tests", "--namespace", NAMESPACE, "--yes", "--only", "chart"];
         self.types("teardown.sh", &[&place[..], &["--delete-data"]].concat())?;
-        self.site.until("nothing to be left", SOON, || {
-            let left = self.site.objects()?;
-            let own = left.iter().all(|object| object == "serviceaccount/default");
-            ensure!(own, "left are {left:?}");
-            Ok(())
-        })
+        self.terminal.has_left_nothing()
     }
 }
