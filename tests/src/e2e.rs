@@ -15,6 +15,7 @@ pub mod scenarios;
 pub mod services;
 pub mod site;
 pub mod stage;
+mod terminal;
 mod watch;
 
 pub use run::{Options, run};

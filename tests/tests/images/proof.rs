@@ -7,6 +7,7 @@ use tests::harness::{self, Vhost};
 use tests::images::{Container, Launch};
 use tests::poll;
 use tests::ports;
+use tests::repository;
 use tests::scaler::http_get;
 
 use crate::scaler::LIMIT;
@@ -57,8 +58,7 @@ fn prove(home: &Path, port: u16) -> String {
     for folder in [&witness, &proofs] {
         std::fs::create_dir(folder).unwrap();
     }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let shipped = repository.join("witnesses/devnet/v0.7").join(BLOCK);
+    let shipped = repository::root().join("witnesses/devnet/v0.7").join(BLOCK);
     std::fs::copy(shipped, witness.join(BLOCK)).unwrap();
     chown(&proofs, Some(65_532), Some(65_532)).unwrap();
     let file = format!("/files/{BLOCK}");

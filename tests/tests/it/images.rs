@@ -5,23 +5,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_norway::Value;
 use tests::images::NAMES;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(repository().join(path)).unwrap()
-}
+use tests::repository::{self, text};
 
 /// The lines of each stage of the Dockerfile that is an image, by its name.
 fn stages() -> Vec<(String, Vec<String>)> {
-    let text = read("docker/Dockerfile");
+    let text = text("docker/Dockerfile");
     let mut stages: Vec<(String, Vec<String>)> = Vec::new();
     for line in text.lines() {
         if let Some((_, name)) = line.strip_prefix("FROM ").and_then(|line| line.split_once(" AS "))
@@ -44,7 +36,7 @@ fn last<'a>(lines: &'a [String], instruction: &str) -> Option<&'a str> {
 fn every_image_is_a_stage_and_a_target_of_bake() {
     let names: Vec<String> = stages().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, NAMES);
-    let bake = read("docker/docker-bake.hcl");
+    let bake = text("docker/docker-bake.hcl");
     for name in NAMES {
         for part in [
             format!("target \"{name}\" {{"),
@@ -58,10 +50,10 @@ fn every_image_is_a_stage_and_a_target_of_bake() {
 
 #[test]
 fn the_chart_pulls_images_that_bake_makes() {
-    let values: Value = serde_norway::from_str(&read("helm/zero-prover/values.yaml")).unwrap();
-    let chart: Value = serde_norway::from_str(&read("helm/zero-prover/Chart.yaml")).unwrap();
+    let values: Value = serde_norway::from_str(&text("helm/zero-prover/values.yaml")).unwrap();
+    let chart: Value = serde_norway::from_str(&text("helm/zero-prover/Chart.yaml")).unwrap();
     let image = values.get("image").unwrap();
-    let bake = read("docker/docker-bake.hcl");
+    let bake = text("docker/docker-bake.hcl");
     let text = |value: &Value, key: &str| value.get(key).unwrap().as_str().unwrap().to_owned();
     let default = |value: String| format!("default = \"{value}\"\n");
     assert!(bake.contains(&default(text(image, "registry"))));
@@ -86,7 +78,7 @@ fn the_chart_runs_images_as_the_user_they_are_made_for() {
         let (_, lines) = stages().into_iter().find(|(stage, _)| stage == name).unwrap();
         let (user, group) = last(&lines, "USER").unwrap().split_once(':').unwrap();
         assert_eq!(user, group, "{name}");
-        let template = read(&format!("helm/zero-prover/templates/{template}"));
+        let template = text(&format!("helm/zero-prover/templates/{template}"));
         assert!(template.contains(&format!("\"uid\" {user})")), "{name}: {user}");
     }
 }
@@ -123,7 +115,7 @@ impl ZkEvm {
     fn run(&self, args: &[&str]) -> Output {
         let path = std::env::var("PATH").unwrap();
         let home = self.home.path();
-        Command::new(repository().join("docker/zk-evm.sh"))
+        Command::new(repository::root().join("docker/zk-evm.sh"))
             .args(args)
             .env("PATH", format!("{}:{path}", home.join("bin").display()))
             .env("HOME", home)

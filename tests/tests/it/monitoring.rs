@@ -68,9 +68,3 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths.sort();
     paths
 }
-
-/// A file of the repository.
-fn repository(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}

@@ -1,11 +1,10 @@
 //! What a release is made by: the workflows, and the manifest by which krew installs `kubectl zero`.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use regex::Regex;
 use serde_json::Value;
+use tests::repository::text;
 
 /// A tag, and a digest, as the bot would fill them in.
 const TAG: &str = "v1.2.3";
@@ -17,13 +16,8 @@ const PLATFORM: [&str; 6] = ["selector", "uri", "sha256", "bin", "files", "addFi
 /// What krew's index takes: a line that is cut off in lists is no description.
 const SHORT: usize = 50;
 
-fn file(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
 fn workflow(name: &str) -> Value {
-    serde_norway::from_str(&file(&format!(".github/workflows/{name}.yml"))).unwrap()
+    serde_norway::from_str(&text(&format!(".github/workflows/{name}.yml"))).unwrap()
 }
 
 /// The manifest as krew-release-bot fills it in.
@@ -47,7 +41,7 @@ fn archives() -> BTreeSet<String> {
 
 #[test]
 fn krew_takes_the_manifest() {
-    let manifest = manifest(&file(".krew.yaml"));
+    let manifest = manifest(&text(".krew.yaml"));
     assert_eq!(manifest["apiVersion"], "krew.googlecontainertools.github.com/v1alpha2");
     assert_eq!(manifest["kind"], "Plugin");
     let name = manifest["metadata"]["name"].as_str().unwrap();
@@ -70,7 +64,7 @@ fn krew_takes_the_manifest() {
 
 #[test]
 fn krew_is_sent_to_the_archives_that_a_release_has() {
-    let manifest = manifest(&file(".krew.yaml"));
+    let manifest = manifest(&text(".krew.yaml"));
     let mut named = BTreeSet::new();
     for platform in manifest["spec"]["platforms"].as_array().unwrap() {
         let labels = &platform["selector"]["matchLabels"];
@@ -86,7 +80,7 @@ fn krew_is_sent_to_the_archives_that_a_release_has() {
 fn every_action_is_of_one_version_and_no_workflow_may_write_but_where_it_must() {
     let pinned = Regex::new(r"^[\w./-]+@v\d+\.\d+\.\d+$").unwrap();
     for name in ["ci", "release"] {
-        let text = file(&format!(".github/workflows/{name}.yml"));
+        let text = text(&format!(".github/workflows/{name}.yml"));
         let uses: Vec<&str> =
             text.lines().filter_map(|line| line.trim().strip_prefix("- uses: ")).collect();
         assert!(!uses.is_empty());
@@ -111,7 +105,7 @@ fn every_action_is_of_one_version_and_no_workflow_may_write_but_where_it_must() 
 
 #[test]
 fn a_change_passes_what_developers_run() {
-    let text = file(".github/workflows/ci.yml");
+    let text = text(".github/workflows/ci.yml");
     assert!(text.contains("- run: .ci/run\n"));
     assert!(text.contains("pull_request:"));
 }

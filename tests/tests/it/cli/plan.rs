@@ -1,7 +1,6 @@
 //! The calculator: what it says of a load, of reports and lists of one's own, and of nonsense. No broker is named.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -129,8 +128,7 @@ fn programs_read_what_the_schema_says() {
 
 #[test]
 fn the_handbook_shows_what_is_told() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/sizing.md");
-    let page = fs::read_to_string(page).unwrap();
+    let page = tests::repository::text("docs/sizing.md");
     let typed = format!("```console\n$ kubectl zero {}\n", LOAD.join(" "));
     let (_, shown) = page.split_once(&typed).unwrap();
     let (shown, _) = shown.split_once("```").unwrap();

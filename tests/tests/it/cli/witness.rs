@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -20,7 +20,7 @@ struct Shelf {
 
 /// A witness of the repository.
 fn original(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../witnesses").join(path)
+    tests::repository::root().join("witnesses").join(path)
 }
 
 impl Shelf {

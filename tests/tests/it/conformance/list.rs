@@ -1,11 +1,8 @@
 //! The list in `docs/conformance.md` and the tests are held against each other.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use tests::repository::root;
 
 /// `module::name` of every test below this folder, and the numbers of the lines it says it holds.
 fn tests() -> (BTreeSet<String>, BTreeSet<u32>) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use regex::Regex;
 use serde_json::Value;
+use tests::repository;
 
 use super::pages;
 use super::programs;
@@ -93,7 +94,7 @@ fn every_variable_that_a_page_names_is_read() {
         "tests/tests",
         "xtask/src",
     ] {
-        in_sources(&pages::root().join(folder), &mut read);
+        in_sources(&repository::root().join(folder), &mut read);
     }
     let mut wrong = Vec::new();
     for page in pages::all() {
@@ -128,7 +129,7 @@ fn in_sources(path: &Path, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_value_of_the_chart_that_a_page_names_is_there() {
-    let text = fs::read_to_string(pages::root().join("helm/zero-prover/values.yaml")).unwrap();
+    let text = repository::text("helm/zero-prover/values.yaml");
     let values: Value = serde_norway::from_str(&text).unwrap();
     let top: Vec<&str> = values.as_object().unwrap().keys().map(String::as_str).collect();
     let key =

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-
-/// The repository.
-pub(super) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use tests::repository::root;
 
 /// A page that people read who run the product.
 pub(super) struct Page {

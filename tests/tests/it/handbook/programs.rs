@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use tests::harness;
-
-use super::pages::root;
+use tests::repository::root;
 
 /// What is typed, and the program that is meant.
 const TYPED: [(&[&str], &str); 6] = [

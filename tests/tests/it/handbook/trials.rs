@@ -4,14 +4,14 @@ use std::fs;
 
 use regex::Regex;
 
-use super::pages::root;
+use tests::repository::{self, root};
 
 /// What begins the cell of a step that nothing tries.
 const UNTRIED: &str = "not tried";
 
 #[test]
 fn each_step_names_what_has_tried_it() {
-    let text = fs::read_to_string(root().join("docs/coming-from-the-seed.md")).unwrap();
+    let text = repository::text("docs/coming-from-the-seed.md");
     let rows: Vec<&str> = text
         .lines()
         .filter(|line| line.starts_with("| ") && line.matches(" | ").count() == 2)

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tests::prometheus::{self, Programs};
+use tests::repository;
 
-use super::{alerts, files, repository, rules};
+use super::{alerts, files, rules};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/prometheus");
 
@@ -96,7 +97,7 @@ fn promtool_takes_all_rules_together() {
 #[test]
 fn every_alert_has_a_runbook_and_says_whose_it_is() {
     let Some(rules) = rules("alerts_runbooks", &[]) else { return };
-    let runbooks = repository("docs/alerts.md");
+    let runbooks = repository::text("docs/alerts.md");
     let mut names = BTreeSet::new();
     for rule in alerts(&rules) {
         let name = name(&rule);

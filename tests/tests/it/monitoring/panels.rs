@@ -2,17 +2,16 @@
 //!
 //! `ZERO_DASHBOARD_PICTURES=<directory in the repository>` lets it work for longer and draws each dashboard there.
 
-use std::path::Path;
-
 use regex::Regex;
 use serde_json::Value;
 use tests::harness;
 use tests::poll;
 use tests::prometheus::{self, Prometheus};
+use tests::repository;
 
 use super::drawing::{self, Series};
 use super::product::Product;
-use super::{NAMESPACE, RELEASE, boards, panels, queries, repository, rules};
+use super::{NAMESPACE, RELEASE, boards, panels, queries, rules};
 use crate::stand_in::{LIMIT, V07};
 
 /// Names a directory for pictures.
@@ -150,8 +149,7 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
     let Some(programs) = prometheus::programs(test) else { return };
     let Some(rules) = rules(test, &[]) else { return };
     let Some(vhost) = harness::vhost(test) else { return };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let pictures = std::env::var_os(PICTURES_ENV).map(|folder| root.join(folder));
+    let pictures = std::env::var_os(PICTURES_ENV).map(|folder| repository::root().join(folder));
     let home = tempfile::tempdir().unwrap();
     let (ms_per_txn, proofs) = if pictures.is_some() { ("1500", 8) } else { ("600", 4) };
     let product = Product::start(&vhost, home.path(), ms_per_txn).await;
@@ -180,7 +178,7 @@ async fn every_panel_shows_what_happens_and_every_rule_can_be_asked() {
 fn every_dashboard_can_be_moved_to_another_datasource() {
     let boards = boards();
     assert_eq!(boards.len(), 5);
-    let handbook = repository("docs/monitoring.md");
+    let handbook = repository::text("docs/monitoring.md");
     let mut uids = Vec::new();
     for board in &boards {
         let uid = board["uid"].as_str().unwrap();

@@ -8,9 +8,10 @@ use prometheus_client::registry::Registry;
 use regex::Regex;
 use scaler::status::{ProtectStatus, ProtectedStatus, Status};
 use tests::prometheus;
+use tests::repository;
 use tokio::sync::OnceCell;
 
-use super::{product, repository};
+use super::product;
 use crate::double::busy;
 
 /// Names of labels.
@@ -151,7 +152,7 @@ fn classic(text: &str) -> String {
 
 /// Rows of a table below a heading of docs/monitoring.md: a metric with its labels, and the next cell.
 fn rows(heading: &str) -> BTreeMap<String, (String, Labels)> {
-    let handbook = repository("docs/monitoring.md");
+    let handbook = repository::text("docs/monitoring.md");
     let (_, section) = handbook.split_once(&format!("\n## {heading}\n")).unwrap();
     let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
     let row = Regex::new(r"(?m)^\| `([a-zA-Z_]+)(?:\{([a-zA-Z_,]+)\})?` \| ([a-z]+) \|").unwrap();

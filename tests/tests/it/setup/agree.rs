@@ -1,12 +1,6 @@
 //! The scripts and what is written of them: versions, places, exit codes.
 
-use std::fs;
-
-use super::scene::repository;
-
-fn text(path: &str) -> String {
-    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use tests::repository::text;
 
 /// A line `NAME=value` of the one file with versions.
 fn version(name: &str) -> String {

@@ -4,15 +4,15 @@
 use std::fs;
 
 use tests::helm::Generation;
+use tests::repository;
 
 use super::place::{GKE, Place};
-use super::scene::repository;
 
 /// A copy of Terraform's folder, so that nothing is written into this repository.
 fn terraform(place: &Place) {
     let to = place.scene.path("terraform");
     fs::create_dir(&to).unwrap();
-    for entry in fs::read_dir(repository().join("terraform")).unwrap() {
+    for entry in fs::read_dir(repository::root().join("terraform")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "tf") && !path.ends_with("backend.tf") {
             fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();

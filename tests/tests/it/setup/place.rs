@@ -8,9 +8,10 @@ use tests::cluster::{ControlPlane, Login, Pod};
 use tests::harness::{self, Vhost, env};
 use tests::helm::Generation;
 use tests::provision::kubernetes;
+use tests::repository;
 
 use super::controllers::Controllers;
-use super::scene::{Scene, repository};
+use super::scene::Scene;
 use crate::host::Host;
 use crate::proving::service::{Service, Setting};
 use crate::stand_in::V07;
@@ -134,7 +135,7 @@ impl Place {
 
     /// A witness of this repository.
     pub(super) fn witness(block: u64) -> String {
-        let file = repository().join(format!("witnesses/devnet/v0.7/{block}.witness.json"));
+        let file = repository::root().join(format!("witnesses/devnet/v0.7/{block}.witness.json"));
         file.canonicalize().unwrap().display().to_string()
     }
 

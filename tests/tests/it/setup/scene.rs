@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
+use tests::repository;
 use tests::zero::Answer;
 
 /// What the scripts and their stand-ins need of a machine.
@@ -38,11 +39,6 @@ const NEEDED: &[&str] = &[
 /// The stand-ins.
 const DOUBLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/doubles");
 const STAND_INS: &[&str] = &["gcloud", "gke-gcloud-auth-plugin", "helm", "kubectl", "terraform"];
-
-/// The repository.
-pub(super) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// A folder that goes with the value.
 pub(super) struct Scene {
@@ -135,7 +131,7 @@ impl Scene {
     /// A script of `tools`, without a terminal, in a process group of its own.
     pub(super) fn command(&self, script: &str, args: &[&str]) -> Command {
         let mut command =
-            Command::new(repository().join("tools").join(script).canonicalize().unwrap());
+            Command::new(repository::root().join("tools").join(script).canonicalize().unwrap());
         command
             .args(args)
             .env_clear()

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use tests::harness;
+use tests::repository;
 
-use super::scene::{Scene, repository};
+use super::scene::Scene;
 
 /// An address with a key in it.
 const NODE: &str = "http://127.0.0.1:1/?key=very-secret";
@@ -19,7 +20,8 @@ fn scene(generation: &str) -> Option<Scene> {
         assert!(std::env::var("CI").as_deref() != Ok("true"));
         return None;
     };
-    let blocks = repository().join("witnesses/devnet").join(generation).canonicalize().unwrap();
+    let blocks =
+        repository::root().join("witnesses/devnet").join(generation).canonicalize().unwrap();
     let scene = Scene::new()
         .env("ZERO_BIN_RPC_URL", NODE)
         .env("STAND_IN_WITNESS_DIR", blocks.to_str().unwrap());

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use regex::Regex;
 
+use tests::repository;
+
 use super::plans;
-use super::tool::{Terraform, repository};
+use super::tool::Terraform;
 
 /// What one side says of the pool for workers.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,5 +59,5 @@ fn nodes_are_labelled_and_tainted_as_the_outputs_say() {
 #[test]
 fn pods_of_workers_select_and_tolerate_the_nodes() {
     let Some(terraform) = Terraform::find("pods_of_workers") else { return };
-    assert_eq!(pods(&repository().join("helm/zero-prover")), nodes(&terraform));
+    assert_eq!(pods(&repository::root().join("helm/zero-prover")), nodes(&terraform));
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::harness::{self, env};
 use tests::provision;
+use tests::repository;
 
 use super::provider::StubProvider;
 
@@ -16,11 +17,7 @@ pub(super) const ROOTS: [&str; 4] = [".", "state", "examples/minimal", "examples
 
 /// The configuration in the tree.
 pub(super) fn source() -> PathBuf {
-    repository().join("terraform")
-}
-
-pub(super) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    repository::root().join("terraform")
 }
 
 /// A copy of the configuration that this value owns, and the program to run in it.
