@@ -20,7 +20,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         ("documentation", documentation),
         ("fuzz targets", fuzz_targets),
         ("licences, bans, sources", dependencies),
-        ("Dockerfiles and shell scripts", scripts),
+        ("workflows, Dockerfiles and shell scripts", scripts),
     ];
     let mut failed = Vec::new();
     for (name, check) in checks {
@@ -112,13 +112,16 @@ const SOURCED_TOO: [&str; 3] = ["--external-sources", "--check-sourced", "--sour
 /// Those that git tracks, and those that it would track were they added.
 fn scripts() -> anyhow::Result<()> {
     let linters = provision::ensure_linters(&mut |line: &str| shell::say(line))
-        .context("hadolint and shellcheck cannot be had")?;
+        .context("actionlint, hadolint and shellcheck cannot be had")?;
     let tree = Tree::read()?;
+    // actionlint runs shellcheck on the steps of a workflow, and finds nothing in them where it does not find shellcheck.
+    let shellcheck = linters.shellcheck.to_str().context("the path of shellcheck is not text")?;
     let check = |linter: &Path, options: &[&str], is: fn(&File) -> bool| {
         let files = tree.files().iter().filter(|file| is(file)).map(File::path);
         let mut command = Command::new(linter);
         shell::run(command.current_dir(shell::root()).args(options).arg("--").args(files))
     };
+    check(&linters.actionlint, &["-shellcheck", shellcheck], File::is_workflow)?;
     check(&linters.hadolint, &[], File::is_dockerfile)?;
     check(&linters.shellcheck, &SOURCED_TOO, File::is_shell_script)
 }

@@ -56,6 +56,10 @@ impl File {
         self.name() == "Dockerfile" || self.extension() == Some("Dockerfile")
     }
 
+    pub(crate) fn is_workflow(&self) -> bool {
+        self.path().starts_with(".github/workflows")
+    }
+
     /// By the program that its first line names; what a script reads in is looked at with the script.
     pub(crate) fn is_shell_script(&self) -> bool {
         let first = self.lines().next().map_or("", |(_, line)| line);
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_are_known_by_name_and_by_first_line_and_dockerfiles_by_name() {
+    fn scripts_are_known_by_first_line_dockerfiles_by_name_and_workflows_by_folder() {
         let tree = sample::tree(&[
             ("a.sh", ""),
             (".ci/run", "#!/usr/bin/env bash\n"),
@@ -212,12 +216,14 @@ mod tests {
             ("d.md", "run sh\n"),
             ("docker/Dockerfile", ""),
             ("zk-evm.Dockerfile", ""),
+            (".github/workflows/ci.yml", ""),
         ]);
         let of = |is: fn(&File) -> bool| -> Vec<&str> {
             tree.files().iter().filter(|file| is(file)).map(File::path).collect()
         };
         assert_eq!(of(File::is_shell_script), [".ci/run", "b"]);
         assert_eq!(of(File::is_dockerfile), ["docker/Dockerfile", "zk-evm.Dockerfile"]);
+        assert_eq!(of(File::is_workflow), [".github/workflows/ci.yml"]);
     }
 
     #[test]

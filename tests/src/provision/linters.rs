@@ -1,4 +1,4 @@
-//! hadolint and shellcheck, which look for mistakes in Dockerfiles and shell scripts.
+//! actionlint, hadolint and shellcheck, which look for mistakes in workflows, Dockerfiles and shell scripts.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,16 @@ use super::python::Packages;
 
 /// The versions whose rules we know; a newer one may find what this one lets pass.
 const LINTERS: Packages = Packages {
-    name: "linters-hadolint-2.15.1-shellcheck-0.11.0.1",
+    name: "linters-actionlint-1.17.0-hadolint-2.15.1-shellcheck-0.11.0.1",
     requirements: include_str!("../../python/linters.txt"),
-    why: "hadolint and shellcheck look for mistakes in Dockerfiles and shell scripts; they are put into a folder of the \
-          cache, 100 MB, which takes some seconds.",
+    why: "actionlint, hadolint and shellcheck look for mistakes in workflows, Dockerfiles and shell scripts; they are \
+          put into a folder of the cache, 100 MB, which takes some seconds.",
 };
 
 /// Where the linters are.
 pub struct Linters {
+    /// Of GitHub's workflows.
+    pub actionlint: PathBuf,
     /// Of Dockerfiles.
     pub hadolint: PathBuf,
     /// Of shell scripts.
@@ -24,5 +26,9 @@ pub struct Linters {
 /// The linters, put into a folder of the user's cache when they are missing.
 pub fn ensure_linters(say: Say<'_>) -> anyhow::Result<Linters> {
     let programs = LINTERS.ensure(say)?;
-    Ok(Linters { hadolint: programs.join("hadolint"), shellcheck: programs.join("shellcheck") })
+    Ok(Linters {
+        actionlint: programs.join("actionlint"),
+        hadolint: programs.join("hadolint"),
+        shellcheck: programs.join("shellcheck"),
+    })
 }
