@@ -55,8 +55,12 @@ target "common" {
   args = {
     VERSION  = VERSION
     REVISION = REVISION
-    # A program without libraries says nothing of the crates in it: Cargo.lock does.
-    BUILDKIT_SBOM_SCAN_CONTEXT = "true"
+  }
+  # A registry links an image to its repository by them.
+  labels = {
+    "org.opencontainers.image.source"        = "https://github.com/zero-prover-infra/zero-prover-infra"
+    "org.opencontainers.image.url"           = "https://github.com/zero-prover-infra/zero-prover-infra"
+    "org.opencontainers.image.documentation" = "https://github.com/zero-prover-infra/zero-prover-infra/blob/main/docker/README.md"
   }
   attest = ["type=sbom", "type=provenance,mode=max"]
 }

@@ -91,6 +91,14 @@ fn the_version_of_images_is_the_one_of_the_programs() {
     }
 }
 
+#[test]
+fn an_sbom_is_made_of_what_is_compiled_too() {
+    let dockerfile = text("docker/Dockerfile");
+    let (before, _) = dockerfile.split_once("\nFROM ").unwrap();
+    // BuildKit takes it from the Dockerfile alone: an argument only overrides what stands there.
+    assert!(before.lines().any(|line| line == "ARG BUILDKIT_SBOM_SCAN_CONTEXT=true"));
+}
+
 /// The script for the prover's image, on sources of our own and with a `docker` that only notes how it is called.
 struct ZkEvm {
     home: tempfile::TempDir,

@@ -1,12 +1,14 @@
 //! What a release is made by: the workflows, and the manifest by which krew installs `kubectl zero`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use regex::Regex;
 use serde_json::Value;
-use tests::repository::text;
+use tests::repository::{self, text};
 
-/// A tag, and a digest, as the bot would fill them in.
+/// A tag, and a digest.
 const TAG: &str = "v1.2.3";
 const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// What may stand in a manifest of krew, v1alpha2, below `spec` and below each platform.
@@ -20,11 +22,22 @@ fn workflow(name: &str) -> Value {
     serde_norway::from_str(&text(&format!(".github/workflows/{name}.yml"))).unwrap()
 }
 
-/// The manifest as krew-release-bot fills it in.
-fn manifest(template: &str) -> Value {
-    let call = Regex::new(r#"\{\{addURIAndSha "([^"]+)" \.TagName \}\}"#).unwrap();
-    let filled = call.replace_all(template, format!("uri: $1\n    sha256: {DIGEST}"));
-    serde_norway::from_str(&filled.replace("{{ .TagName }}", TAG)).unwrap()
+/// The script that fills in the manifest, told of a folder of archives.
+fn fill(folder: &Path) -> Output {
+    let script = repository::root().join(".github/krew-manifest.sh");
+    Command::new(script).arg(TAG).arg(folder).output().unwrap()
+}
+
+/// The manifest of a release that has every archive.
+fn manifest() -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    for archive in archives() {
+        let sum = format!("{DIGEST}  {archive}\n");
+        std::fs::write(folder.path().join(format!("{archive}.sha256")), sum).unwrap();
+    }
+    let output = fill(folder.path());
+    assert!(output.status.success(), "{output:?}");
+    serde_norway::from_slice(&output.stdout).unwrap()
 }
 
 /// The archives that the workflow makes of a release.
@@ -41,7 +54,7 @@ fn archives() -> BTreeSet<String> {
 
 #[test]
 fn krew_takes_the_manifest() {
-    let manifest = manifest(&text(".krew.yaml"));
+    let manifest = manifest();
     assert_eq!(manifest["apiVersion"], "krew.googlecontainertools.github.com/v1alpha2");
     assert_eq!(manifest["kind"], "Plugin");
     let name = manifest["metadata"]["name"].as_str().unwrap();
@@ -64,7 +77,7 @@ fn krew_takes_the_manifest() {
 
 #[test]
 fn krew_is_sent_to_the_archives_that_a_release_has() {
-    let manifest = manifest(&text(".krew.yaml"));
+    let manifest = manifest();
     let mut named = BTreeSet::new();
     for platform in manifest["spec"]["platforms"].as_array().unwrap() {
         let labels = &platform["selector"]["matchLabels"];
@@ -77,8 +90,37 @@ fn krew_is_sent_to_the_archives_that_a_release_has() {
 }
 
 #[test]
-fn every_action_is_of_one_version_and_no_workflow_may_write_but_where_it_must() {
-    let pinned = Regex::new(r"^[\w./-]+@v\d+\.\d+\.\d+$").unwrap();
+fn a_release_without_an_archive_has_no_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = fill(folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&format!("kubectl-zero-{TAG}-linux-amd64.tar.gz.sha256")), "{said}");
+}
+
+#[test]
+fn a_release_is_compiled_by_the_rust_that_tests_and_images_have() {
+    let container = workflow("ci")["jobs"]["all"]["container"].as_str().unwrap().to_owned();
+    let job = &workflow("release")["jobs"]["kubectl-zero"];
+    let released = job["env"]["RUSTUP_TOOLCHAIN"].as_str().unwrap();
+    let minor = released.strip_suffix(".0").unwrap();
+    assert!(container.contains(&format!("rust:{minor}-")), "{container}");
+    assert!(text("docker/Dockerfile").contains(&format!("rust:{released}-")));
+}
+
+#[test]
+fn a_release_passes_the_tests_first() {
+    let jobs = workflow("release")["jobs"].clone();
+    assert_eq!(jobs["ci"]["uses"], "./.github/workflows/ci.yml");
+    for job in ["kubectl-zero", "images"] {
+        let needs = jobs[job]["needs"].as_array().unwrap();
+        assert!(needs.contains(&"ci".into()), "{job}: {needs:?}");
+    }
+}
+
+#[test]
+fn every_action_is_of_one_commit_and_no_workflow_may_write_but_where_it_must() {
+    let pinned = Regex::new(r"^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
     for name in ["ci", "release"] {
         let text = text(&format!(".github/workflows/{name}.yml"));
         let uses: Vec<&str> =
@@ -88,7 +130,8 @@ fn every_action_is_of_one_version_and_no_workflow_may_write_but_where_it_must() 
         let workflow = workflow(name);
         assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read"}), "{name}");
         for (job, what) in workflow["jobs"].as_object().unwrap() {
-            assert!(what["timeout-minutes"].is_u64(), "{name}: {job} may run for ever");
+            let limited = what["timeout-minutes"].is_u64() || what["uses"].is_string();
+            assert!(limited, "{name}: {job} may run for ever");
             let writes = what["permissions"]
                 .as_object()
                 .into_iter()
