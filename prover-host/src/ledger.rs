@@ -262,26 +262,4 @@ fn whole(number: u64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(&format!("{TABLES} PRAGMA user_version = 1;")).unwrap();
-        old.execute_batch("INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id, kind, priority, state, created)
-             VALUES ('7-ab', 'ab', 1, '[]', 7, 7, 0, 1, 'proof', 0, 'proved', 5);
-             INSERT INTO attempts (proof, number, tag, started) VALUES (1, 1, '7-ab', 6);").unwrap();
-        drop(old);
-        for _ in 0..2 {
-            let ledger = Ledger::open(&path).unwrap();
-            let told = ledger.with(|c| attempts(c, 1)).await.unwrap();
-            assert_eq!((told.len(), told[0].course.clone()), (1, None));
-        }
-        let newer = Connection::open(&path).unwrap();
-        newer.execute_batch("PRAGMA user_version = 3;").unwrap();
-        assert!(matches!(Ledger::open(&path), Err(LedgerError::Newer(3))));
-    }
-}
+mod tests;

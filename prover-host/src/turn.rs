@@ -11,10 +11,10 @@ pub enum Turn {
     Wait(String),
 }
 
-/// Judges a queued proof by the one before it in its chain.
+/// Judges a queued proof by the one before it in its chain; there may be none any more.
 #[must_use]
 pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
-    let Some(before) = before else { return Turn::Go };
+    let Some(before) = before else { return without(proof) };
     let id = &before.id;
     let (last, first) = (before.subject.last(), proof.subject.first());
     if last.checked_add(1) != Some(first) {
@@ -42,6 +42,17 @@ pub fn turn(proof: &Proof, before: Option<&Proof>) -> Turn {
             "its chain begins with {id}, which was called off: `retry` that one, or cancel this one and submit it again as the chain's first"
         )),
     }
+}
+
+/// The first of its chain may begin. One that was entered behind another needs that one's file, and
+/// without it would begin a chain of its own.
+fn without(proof: &Proof) -> Turn {
+    if proof.follows.is_none() || proof.wish.kind == Kind::TestOnly {
+        return Turn::Go;
+    }
+    Turn::Wait(
+        "the proof before it in its chain was let go (--keep, --keep-for), so there is nothing to continue from: cancel this one and submit it again as the chain's first".to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -87,6 +98,16 @@ mod tests {
         assert_eq!(left(1_000_000 + 60_000), Duration::from_secs(3540));
         assert_eq!([left(0), left(i64::MIN)], [hour, hour]);
         assert_eq!(left(i64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn without_the_proof_before_it_no_proof_begins_a_chain_anew() {
+        let mut next = proof(8, State::Queued, false);
+        next.follows = Some(1);
+        let Turn::Wait(why) = turn(&next, None) else { panic!("the proof of block 7 is gone") };
+        assert!(why.contains("was let go") && why.contains("submit it again"), "{why}");
+        next.wish.kind = Kind::TestOnly;
+        assert_eq!(turn(&next, None), Turn::Go);
     }
 
     #[test]

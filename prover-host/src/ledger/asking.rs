@@ -155,8 +155,8 @@ pub fn history(connection: &Connection, kind: Kind) -> Result<History, LedgerErr
     Ok(History::of(rows.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// Finished proofs beyond the newest `keep`, or older than `since`; the last of a chain stays, for
-/// the next continues from it.
+/// Finished proofs beyond the newest `keep`, or older than `since`. One of a chain stays until the
+/// one after it is a good one: that one continues from it, also when it is tried again.
 pub fn outdated(
     connection: &Connection,
     keep: Option<u32>,
@@ -166,7 +166,9 @@ pub fn outdated(
         "SELECT {COLUMNS} FROM proofs p WHERE ended IS NOT NULL
            AND (ended < ?1 OR number <= (
              SELECT coalesce(min(number), 0) - 1 FROM (SELECT number FROM proofs WHERE ended IS NOT NULL ORDER BY number DESC LIMIT ?2)))
-           AND (chain IS NULL OR EXISTS (SELECT 1 FROM proofs n WHERE n.chain = p.chain AND n.number > p.number AND n.ended IS NOT NULL))"
+           AND (chain IS NULL OR (
+             SELECT n.state FROM proofs n WHERE n.chain = p.chain AND n.number > p.number AND n.state != 'cancelled'
+             ORDER BY n.number LIMIT 1) IN ('proved', 'verified'))"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let args = params![since.unwrap_or(i64::MIN), keep.map_or(-1, i64::from)];

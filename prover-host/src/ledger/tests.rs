@@ -1,0 +1,82 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::proof::{BlockOf, Kind, Subject, Wish};
+
+/// A ledger of its own; the folder lives as long as the value.
+fn opened() -> (TempDir, Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    (folder, ledger)
+}
+
+/// Enters a proof of a block; its number.
+fn entered(connection: &mut Connection, block: u64, chain: Option<&str>) -> i64 {
+    let of = BlockOf { number: block, transactions: 1, gas_used: 21_000, hash: None };
+    let digest = format!("{block:06}");
+    let subject = Subject { digest, bytes: 9, blocks: vec![of], chain_id: 1 };
+    let (kind, chain, deadline) = (Kind::Proof, chain.map(ToOwned::to_owned), None);
+    let wish = Wish { kind, chain, priority: 0, deadline, force: true };
+    match enter(connection, &subject, &wish, 1).unwrap() {
+        Entered::New(proof) => proof.number,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An end in this state, with a file if it is a good one.
+fn end(state: State) -> Finished {
+    let file = state.is_good().then(|| ProofFile { digest: "cd".into(), bytes: 1 });
+    Finished { state, reason: None, file, not_before: None, progress: None }
+}
+
+fn row(connection: &Connection, number: i64) -> Proof {
+    by_number(connection, number).unwrap().unwrap()
+}
+
+/// An attempt that began and ended so, with nothing left at the broker.
+fn tried(connection: &mut Connection, number: i64, (state, at): (State, i64)) {
+    let attempt = begin(connection, &row(connection, number), at).unwrap().number;
+    finish(connection, number, Some(attempt), &end(state), at).unwrap();
+    swept(connection, number, attempt).unwrap();
+}
+
+fn let_go(connection: &Connection, keep: Option<u32>, since: Option<i64>) -> Vec<i64> {
+    outdated(connection, keep, since).unwrap().iter().map(|proof| proof.number).collect()
+}
+
+#[tokio::test]
+async fn a_chains_proof_is_kept_until_the_one_after_it_is_good() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let [seven, eight] = [7, 8].map(|block| entered(connection, block, Some("tip")));
+        tried(connection, seven, (State::Proved, 10));
+        let alone = let_go(connection, None, Some(1_000));
+        tried(connection, eight, (State::Failed, 20));
+        let failed = let_go(connection, None, Some(1_000));
+        requeue(connection, eight)?;
+        let again = let_go(connection, Some(0), None);
+        tried(connection, eight, (State::Proved, 30));
+        Ok([alone, failed, again, let_go(connection, None, Some(1_000))])
+    });
+    assert_eq!(told.await.unwrap(), [vec![], vec![], vec![], vec![1]]);
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(&format!("{TABLES} PRAGMA user_version = 1;")).unwrap();
+    old.execute_batch("INSERT INTO proofs (id, digest, bytes, blocks, first_block, last_block, transactions, chain_id, kind, priority, state, created)
+         VALUES ('7-ab', 'ab', 1, '[]', 7, 7, 0, 1, 'proof', 0, 'proved', 5);
+         INSERT INTO attempts (proof, number, tag, started) VALUES (1, 1, '7-ab', 6);").unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let ledger = Ledger::open(&path).unwrap();
+        let told = ledger.with(|c| attempts(c, 1)).await.unwrap();
+        assert_eq!((told.len(), told[0].course.clone()), (1, None));
+    }
+    let newer = Connection::open(&path).unwrap();
+    newer.execute_batch("PRAGMA user_version = 3;").unwrap();
+    assert!(matches!(Ledger::open(&path), Err(LedgerError::Newer(3))));
+}
