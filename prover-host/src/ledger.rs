@@ -19,7 +19,7 @@ use crate::proof::{Proof, ProofFile, State};
 
 pub use asking::{
     before_in_chain, by_id, by_number, census, history, last_of_chain, list, outdated, queued,
-    unswept,
+    unjudged, unswept,
 };
 pub use changing::{
     begin, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,
@@ -157,6 +157,8 @@ pub struct Unswept {
     pub attempt: Attempt,
     /// It ended well: every one of its tasks was answered.
     pub good: bool,
+    /// It is the proof's last.
+    pub last: bool,
 }
 
 /// Which proofs are asked for.

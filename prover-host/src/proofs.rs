@@ -12,7 +12,7 @@ use crate::attempt::Patience;
 use crate::clock;
 use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
-use crate::proof::{Proof, State, Subject, Verdict, Wish};
+use crate::proof::{Proof, State, Subject, Wish};
 use crate::proof_metrics::Running;
 use crate::prover::Prover;
 use crate::report::{Report, report};
@@ -292,32 +292,6 @@ impl Proofs {
         self.ledger.with(move |connection| ledger::requeue(connection, number)).await?;
         self.change();
         self.find(id).await
-    }
-
-    /// Asks the verifier about a proof's file.
-    pub async fn verify(&self, id: &str) -> Result<Proof, Refusal> {
-        let proof = self.find(id).await?;
-        if proof.file.is_none() {
-            let word = proof.state.word();
-            return Err(Refusal::Conflict(format!("`{id}` is {word} and has no proof file")));
-        }
-        if self.judge(&proof).await?.is_none() {
-            return Err(Refusal::Conflict(
-                "no verifier is configured; start zero-leader with --verifier".to_owned(),
-            ));
-        }
-        self.find(id).await
-    }
-
-    /// Asks the verifier about a proof's file and notes what it says; nothing without a verifier.
-    pub(crate) async fn judge(&self, proof: &Proof) -> Result<Option<Verdict>, LedgerError> {
-        let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id)).await else {
-            return Ok(None);
-        };
-        let (number, said) = (proof.number, verdict.clone());
-        self.ledger.patiently(move |c| ledger::judge(c, number, &said)).await?;
-        self.change();
-        Ok(Some(verdict))
     }
 
     /// A leader begins; its progress can be followed and it can be stopped.

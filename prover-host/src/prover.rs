@@ -8,6 +8,7 @@ use amqp_gateway::Config;
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::cleaning::{Secrets, clean};
 use crate::ending::{Ending, Exit, NOT_STARTED, Signs, ending};
@@ -42,6 +43,8 @@ pub struct Prover {
     pub simulator: Option<Vec<OsString>>,
     /// The verifier's command.
     pub verifier: Option<Vec<OsString>>,
+    /// A verifier that takes longer is given up.
+    pub verify_limit: Duration,
     /// What each gateway is told, apart from the proof.
     pub gateway: Config,
     /// What no child may see.
@@ -78,18 +81,28 @@ impl Prover {
         Ok(clean(command, Self::environment(), uri, &self.secrets)?)
     }
 
-    /// Asks the verifier about a file. A verdict that cannot be had is unknown.
-    pub async fn verify(&self, file: &std::path::Path) -> Option<Verdict> {
+    /// Asks the verifier about a file. A verdict that cannot be had is unknown; there is none without
+    /// a verifier, and none when it was `cut` off.
+    pub async fn verify(&self, file: &std::path::Path, cut: &CancellationToken) -> Option<Verdict> {
         let verifier = self.verifier.as_ref()?;
         let command = [verifier.as_slice(), &["-f".into(), file.into()]].concat();
-        Some(match self.said(&command, None).await {
-            Err(error) => Verdict::Unknown(format!("the verifier could not be asked: {error:#}")),
-            Ok(said) => verdict(&said.words, &ending(said.exit, Signs::default()).words),
-        })
+        match self.said(&command, self.verify_limit, cut).await {
+            Ok(said) => Some(verdict(&said.words, &ending(said.exit, Signs::default()).words)),
+            Err(_) if cut.is_cancelled() => None,
+            Err(error) => Some(Verdict::Unknown(format!(
+                "the verifier could not be asked: {error:#}; `verify` asks it again"
+            ))),
+        }
     }
 
-    /// What a command writes, to both its streams.
-    async fn said(&self, command: &[OsString], limit: Option<Duration>) -> Result<Said> {
+    /// What a command writes, to both its streams. It is ended when it takes longer than `limit`, and
+    /// when it is `cut` off.
+    async fn said(
+        &self,
+        command: &[OsString],
+        limit: Duration,
+        cut: &CancellationToken,
+    ) -> Result<Said> {
         let mut cleaned = self.cleaned(command, "amqp://127.0.0.1:1")?;
         // A verdict is written at this level.
         cleaned.env.retain(|(name, _)| name != "RUST_LOG");
@@ -98,10 +111,19 @@ impl Prover {
         let (told, mut words) = mpsc::channel(2);
         ward.listen(hear(stdout, told.clone()));
         ward.listen(hear(stderr, told));
-        let limit = limit.unwrap_or(Duration::MAX);
-        let Ok(exit) = tokio::time::timeout(limit, ward.ended()).await else {
-            ward.stop(Duration::ZERO).await;
-            bail!("it did not end within {} s", limit.as_secs());
+        let exit = tokio::select! {
+            exit = ward.ended() => Ok(exit),
+            () = tokio::time::sleep(limit) => {
+                Err(format!("it did not end within {}", humantime::format_duration(limit)))
+            }
+            () = cut.cancelled() => Err("the service ends".to_owned()),
+        };
+        let exit = match exit {
+            Ok(exit) => exit,
+            Err(why) => {
+                ward.stop(Duration::ZERO).await;
+                bail!(why);
+            }
         };
         ward.see_off().await;
         let mut all = String::new();
@@ -119,7 +141,8 @@ pub async fn examine(prover: &mut Prover) -> Result<()> {
     };
     let leader = name(&prover.leader);
     let ask = |command: &[OsString], word: &str| [command, &[word.into()]].concat();
-    let help = prover.said(&ask(&prover.leader, "--help"), Some(QUESTION)).await;
+    let cut = CancellationToken::new();
+    let help = prover.said(&ask(&prover.leader, "--help"), QUESTION, &cut).await;
     let help = help.with_context(|| format!("cannot ask the leader `{leader}` what it is"))?;
     if help.exit == Exit::Code(NOT_STARTED) {
         bail!(
@@ -130,12 +153,12 @@ pub async fn examine(prover: &mut Prover) -> Result<()> {
     prover.generation = known.with_context(|| {
         format!("`{leader} --help` shows no leader of v0.5, v0.6 or v0.7; correct --leader")
     })?;
-    let version = prover.said(&ask(&prover.leader, "--version"), Some(QUESTION)).await?;
+    let version = prover.said(&ask(&prover.leader, "--version"), QUESTION, &cut).await?;
     // v0.5 and v0.6 do not know the question.
     let line = version.words.lines().next().filter(|_| version.exit == Exit::Code(0));
     prover.version = line.map(|line| line.trim().to_owned());
     if let Some(verifier) = prover.verifier.clone() {
-        let help = prover.said(&ask(&verifier, "--help"), Some(QUESTION)).await?;
+        let help = prover.said(&ask(&verifier, "--help"), QUESTION, &cut).await?;
         if help.exit != Exit::Code(0) {
             let Ending { words, .. } = ending(help.exit, Signs::default());
             bail!(

@@ -1,5 +1,6 @@
-//! I/O: begins proofs when it is their turn, sees them to their end, clears away what they leave.
+//! I/O: begins proofs when it is their turn, sees them to their end.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,12 @@ use crate::attempt::{Attempting, End, Ran};
 use crate::clock;
 use crate::course::{Course, millis};
 use crate::hex::hex;
-use crate::ledger::{self, Attempt, Finished, LedgerError, Unswept};
+use crate::ledger::{self, Attempt, Finished, LedgerError};
 use crate::progress::Progress;
-use crate::proof::{Kind, Proof, State, Verdict};
+use crate::proof::{Kind, Proof, State};
 use crate::proof_file::last_of;
 use crate::proofs::{Proofs, ended};
 use crate::reason::Reason;
-use crate::sweep::Leavings;
 use crate::turn::{Turn, turn};
 
 /// Between two looks at what waits for its time, and at what is to be cleared away.
@@ -31,29 +31,30 @@ const DOUBLINGS: u32 = 16;
 
 impl Proofs {
     /// Runs proofs until `shutdown`; then their leaders end, and they wait for the next start.
-    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<(), LedgerError> {
-        let now = clock::wall_ms();
-        let recovered = self.ledger.with(move |c| ledger::recover(c, now)).await?;
-        if recovered > 0 {
-            tracing::warn!(
-                proofs = recovered,
-                "the service had ended in mid-proof: they wait again"
-            );
-        }
+    /// `unjudged` are those whose verifier was cut off, as [`Self::resume`] told.
+    pub async fn run(
+        self: Arc<Self>,
+        mut unjudged: VecDeque<Proof>,
+        shutdown: CancellationToken,
+    ) -> Result<(), LedgerError> {
         let mut changes = self.changes();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.options.parallel {
+                let (proofs, cut) = (Arc::clone(&self), shutdown.clone());
+                if let Some(proof) = unjudged.pop_front() {
+                    running.spawn(async move { proofs.judge_late(&proof, &cut).await });
+                    continue;
+                }
                 let Some((proof, before)) = self.next().await? else { break };
                 let stop = shutdown.child_token();
                 let (told, progress) = watch::channel(None);
                 self.goes_live(proof.number, progress, stop.clone());
                 let begun = self.begin(&proof).await?;
-                let proofs = Arc::clone(&self);
                 running.spawn(async move {
-                    proofs.prove(&proof, &begun, before.as_ref(), (told, stop)).await
+                    proofs.prove(&proof, &begun, before.as_ref(), (told, stop, cut)).await
                 });
             }
             tokio::select! {
@@ -115,7 +116,7 @@ impl Proofs {
         proof: &Proof,
         attempt: &Attempt,
         before: Option<&Proof>,
-        (told, stop): (watch::Sender<Option<Progress>>, CancellationToken),
+        (told, stop, cut): (watch::Sender<Option<Progress>>, CancellationToken, CancellationToken),
     ) -> Result<(), LedgerError> {
         let (id, number) = (&proof.id, attempt.number);
         tracing::info!(
@@ -135,7 +136,9 @@ impl Proofs {
         let by_now = || Some(millis(clock::now().saturating_duration_since(began)));
         course.marks.concluded = by_now();
         if verify {
-            self.judged(proof).await?;
+            if !self.judged(proof, &cut).await? {
+                return Ok(());
+            }
             course.marks.verified = by_now();
         }
         if self.sweep_of(proof.number, number).await? {
@@ -249,85 +252,6 @@ impl Proofs {
         let not_before = Some(clock::wall_ms().saturating_add(pause));
         let words = format!("attempt {} failed, tried again: {}", attempt.number, reason.words);
         Finished { not_before, ..ended(State::Queued, Some(words)) }
-    }
-
-    /// Asks the verifier about a proof that has just been made.
-    async fn judged(&self, proof: &Proof) -> Result<(), LedgerError> {
-        match self.judge(proof).await? {
-            None => {}
-            Some(Verdict::Verified) => tracing::info!(proof = proof.id, "verified"),
-            Some(Verdict::Unknown(words)) => {
-                tracing::warn!(proof = proof.id, "the verdict is unknown: {words}");
-            }
-            Some(Verdict::Refused(words)) => {
-                tracing::error!(proof = proof.id, "the verifier refuses the proof: {words}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
-    /// again.
-    async fn sweep_all(&self) -> Result<(), LedgerError> {
-        for left in self.ledger.with(|c| ledger::unswept(c, None)).await? {
-            self.sweep(left).await?;
-        }
-        Ok(())
-    }
-
-    /// The same for one attempt that has just ended; whether nothing is left.
-    async fn sweep_of(&self, proof: i64, attempt: u32) -> Result<bool, LedgerError> {
-        let place = Some((proof, attempt));
-        let left = self.ledger.with(move |c| ledger::unswept(c, place)).await?;
-        match left.into_iter().next() {
-            Some(left) => self.sweep(left).await,
-            // Somebody was quicker.
-            None => Ok(true),
-        }
-    }
-
-    async fn sweep(&self, left: Unswept) -> Result<bool, LedgerError> {
-        let Unswept { proof, id, attempt, good } = left;
-        let backup = self.store.removed(&id, attempt.number);
-        let tag = Some(attempt.tag.as_str()).filter(|_| !good);
-        let queues = &attempt.queues;
-        match self.sweeper.sweep(&Leavings { tag, queues, backup: &backup }).await {
-            Ok(tasks) => {
-                if tasks > 0 {
-                    let file = backup.display();
-                    tracing::info!(
-                        proof = id,
-                        tasks,
-                        "its tasks are out of the queues, in `{file}`"
-                    );
-                }
-                let number = attempt.number;
-                self.ledger.patiently(move |c| ledger::swept(c, proof, number)).await?;
-                Ok(true)
-            }
-            Err(why) => {
-                tracing::warn!(proof = id, "cannot clear away what it left; tried again: {why}");
-                Ok(false)
-            }
-        }
-    }
-
-    /// Lets go of finished proofs that are not to be kept any longer.
-    async fn let_go(&self) -> Result<(), LedgerError> {
-        let (keep, keep_for) = (self.options.keep, self.options.keep_for);
-        if keep.is_none() && keep_for.is_none() {
-            return Ok(());
-        }
-        let age = keep_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let since = age.map(|age| clock::wall_ms().saturating_sub(age));
-        for proof in self.ledger.with(move |c| ledger::outdated(c, keep, since)).await? {
-            let row = proof.clone();
-            let shared = self.ledger.with(move |c| ledger::remove(c, &row)).await?;
-            let witness = (!shared).then_some(proof.subject.digest.as_str());
-            self.store.forget(&proof.id, proof.attempts, witness);
-            tracing::info!(proof = proof.id, "let go, as --keep and --keep-for say");
-        }
-        Ok(())
     }
 }
 

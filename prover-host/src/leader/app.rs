@@ -81,6 +81,7 @@ async fn proofs(cli: &Cli, wards: Wards) -> Result<Arc<Proofs>> {
         leader,
         simulator: words("--test-only-leader", programs.test_only_leader.as_deref())?,
         verifier: words("--verifier", programs.verifier.as_deref())?,
+        verify_limit: cli.runs.verify_limit,
         gateway,
         secrets,
         wards,
@@ -112,6 +113,7 @@ async fn serve(
     proofs: Arc<Proofs>,
     shutdown: &CancellationToken,
 ) -> Result<()> {
+    let unjudged = proofs.resume().await.map_err(|error| anyhow::Error::msg(chain(&error)))?;
     let address = cli.service.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen on {address} for HTTP"))?;
@@ -120,7 +122,7 @@ async fn serve(
     let (proofs_of, shutdown_of) = (Arc::clone(&proofs), shutdown.clone());
     let service = Service { proofs: proofs_of, witness_max, guard, shutdown: shutdown_of };
     let running = async {
-        let ended = proofs.run(shutdown.clone()).await;
+        let ended = proofs.run(unjudged, shutdown.clone()).await;
         shutdown.cancel();
         ended.map_err(|error| anyhow::Error::msg(chain(&error)))
     };

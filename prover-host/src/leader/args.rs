@@ -128,6 +128,9 @@ pub struct RunArgs {
     /// A leader is given up when for so long it had no task out at all.
     #[arg(long, env = "ZERO_LEADER_IDLE_AFTER", value_name = "DURATION", default_value = "15m", value_parser = humantime::parse_duration)]
     pub idle_after: Duration,
+    /// A verifier that takes longer is given up, and the verdict is unknown.
+    #[arg(long, env = "ZERO_LEADER_VERIFY_LIMIT", value_name = "DURATION", default_value = "30m", value_parser = humantime::parse_duration)]
+    pub verify_limit: Duration,
 }
 
 /// What is kept, and for how long.
@@ -137,8 +140,8 @@ pub struct KeepingArgs {
     /// Room that stays free on the disk, in MiB: nothing is begun with less.
     #[arg(long, env = "ZERO_LEADER_MIN_FREE_MIB", value_name = "MIB", default_value_t = 1024)]
     pub min_free_mib: u64,
-    /// Finished proofs that are kept, with their witnesses and logs; without it all of them. The last
-    /// of a chain always is.
+    /// Finished proofs that are kept, with their witnesses and logs; without it all of them. One of a
+    /// chain stays until the one after it is good.
     #[arg(long, env = "ZERO_LEADER_KEEP", value_name = "N")]
     pub keep: Option<u32>,
     /// How long finished proofs are kept.

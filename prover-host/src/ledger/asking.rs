@@ -126,14 +126,28 @@ pub fn unswept(
     which: Option<(i64, u32)>,
 ) -> Result<Vec<Unswept>, LedgerError> {
     let mut statement = connection.prepare_cached(
-        "SELECT a.proof, p.id, a.number, a.tag, a.queues, a.outcome IN ('proved', 'verified') AS good FROM attempts a JOIN proofs p ON p.number = a.proof
+        "SELECT a.proof, p.id, a.number, a.tag, a.queues, a.outcome IN ('proved', 'verified') AS good, a.number = p.attempts AS last FROM attempts a JOIN proofs p ON p.number = a.proof
          WHERE a.swept = 0 AND a.ended IS NOT NULL AND (?1 IS NULL OR (a.proof = ?1 AND a.number = ?2))",
     )?;
     let rows = statement.query_map(params![which.map(|it| it.0), which.map(|it| it.1)], |row| {
-        let (proof, id, good) = (row.get("proof")?, row.get("id")?, row.get("good")?);
-        Ok(Unswept { proof, id, attempt: rows::attempt_of(row)?, good })
+        let (proof, id) = (row.get("proof")?, row.get("id")?);
+        let (good, last) = (row.get("good")?, row.get("last")?);
+        Ok(Unswept { proof, id, attempt: rows::attempt_of(row)?, good, last })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Proofs that were at the verifier when the service ended, the oldest first: what an attempt leaves
+/// in the broker is cleared away after the verdict.
+pub fn unjudged(connection: &Connection) -> Result<Vec<Proof>, LedgerError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM proofs p WHERE state = 'proved' AND verdict IS NULL AND file IS NOT NULL
+           AND EXISTS (SELECT 1 FROM attempts a WHERE a.proof = p.number AND a.number = p.attempts AND a.swept = 0)
+         ORDER BY number"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([], proof_of)?.collect::<Result<_, _>>()?;
+    Ok(found)
 }
 
 /// How long the last good ones took.

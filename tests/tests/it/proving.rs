@@ -3,6 +3,7 @@
 mod chains;
 mod ending;
 mod help;
+mod judging;
 mod limits;
 mod progress;
 mod report;
