@@ -14,6 +14,7 @@ use crate::name::{QueueName, VhostName};
 use crate::plan::{Act, Plan, Step};
 use crate::report::{End, Outcome, Report};
 use crate::sift::{SiftError, Sifted};
+use crate::words::plural;
 use work::Work;
 
 /// How a plan is carried out.
@@ -95,32 +96,43 @@ impl Applier<'_> {
     }
 }
 
-/// Why a step failed.
-enum Failure {
-    Broker(Error),
-    Sift(SiftError),
-    Words(String),
+/// Why a step failed, and how far it had come.
+struct Failure {
+    cause: String,
+    so_far: Option<Sifted>,
+}
+
+impl Failure {
+    /// In our own words, before anything was done.
+    fn words(cause: String) -> Self {
+        Self { cause, so_far: None }
+    }
+
+    /// After so much was done in this and earlier rounds.
+    fn after(self, so_far: Sifted) -> Self {
+        if so_far.wanted == 0 {
+            return self;
+        }
+        let taken = plural(so_far.wanted, "message");
+        let cause = format!("{}; {taken} of it had been taken out by then", self.cause);
+        Self { cause, so_far: Some(so_far) }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Broker(error)
+        Self { cause: crate::error::chain(&error), so_far: None }
     }
 }
 
 impl From<SiftError> for Failure {
     fn from(error: SiftError) -> Self {
-        Self::Sift(error)
+        Self { cause: crate::error::chain(&error), so_far: Some(error.so_far) }
     }
 }
 
 impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        let (cause, so_far) = match failure {
-            Failure::Broker(error) => (crate::error::chain(&error), None),
-            Failure::Sift(error) => (crate::error::chain(&error), Some(error.so_far)),
-            Failure::Words(cause) => (cause, None),
-        };
+    fn from(Failure { cause, so_far }: Failure) -> Self {
         Self::Failed { cause, so_far }
     }
 }

@@ -12,6 +12,7 @@
 //! acknowledged: in order, never lost, doubled if we fail between the two.
 
 use std::num::NonZeroU32;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -108,6 +109,19 @@ impl Sifted {
     #[must_use]
     pub fn kept(&self) -> u64 {
         self.seen - self.wanted
+    }
+}
+
+/// Several rounds over one queue.
+impl AddAssign for Sifted {
+    fn add_assign(&mut self, round: Self) {
+        let Self { counted, seen, wanted, wanted_bytes, unknown, stopped } = round;
+        self.counted += counted;
+        self.seen += seen;
+        self.wanted += wanted;
+        self.wanted_bytes += wanted_bytes;
+        self.unknown += unknown;
+        self.stopped |= stopped;
     }
 }
 

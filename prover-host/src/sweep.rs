@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use amqp_admin::{
-    Act, Applier, BackupWriter, Endpoint, Lease, Opening, Plan, Pool, Queue, QueueKind, QueueName,
-    QueueRole, Reading, TaskFilter, VhostName, Wanted, chain, classify, task_queue_names,
+    Act, Applier, BackupReader, BackupWriter, Endpoint, Lease, Opening, Plan, Pool, Queue, QueueKind, QueueName,
+    QueueRole, Reading, Restorable, TaskFilter, VhostName, Wanted, chain, classify, task_queue_names,
 };
 use amqp_gateway::QueuePolicy;
 use tokio::sync::Mutex;
@@ -67,7 +67,7 @@ impl Sweeper {
         let done = applier.apply(&plan, Some(writer), |_| ()).await;
         let report = done.map_err(|error| chain(&error))?;
         let taken = report.taken_out();
-        if taken == 0 {
+        if is_empty(&backup) {
             // An empty backup is nobody's need; one that stays does no harm.
             let _ = std::fs::remove_file(&backup);
         }
@@ -79,6 +79,12 @@ impl Sweeper {
             .collect();
         if failed.is_empty() { Ok(taken) } else { Err(failed.join("; ")) }
     }
+}
+
+/// Whether a backup holds no message, by what is in it: it may be the only copy.
+fn is_empty(backup: &Path) -> bool {
+    let first = BackupReader::open(backup).and_then(|mut reader| reader.next_message());
+    matches!(first, Ok(Restorable::End { .. }))
 }
 
 /// What is to be done, whatever of it is there.
@@ -115,4 +121,39 @@ fn free_name(path: &Path) -> PathBuf {
     });
     let mut names = std::iter::once(path.to_owned()).chain(numbered);
     names.find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use amqp_admin::Message;
+
+    use super::*;
+
+    #[test]
+    fn a_backup_is_empty_only_if_it_can_be_read_and_has_no_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let opening = Opening {
+            made_by: "a test".into(),
+            made_at: "now".into(),
+            vhost: "/".into(),
+            reason: String::new(),
+        };
+        let queue = QueueName::new("results").unwrap();
+        for (name, messages, close) in
+            [("none", 0, true), ("cut", 0, false), ("one", 1, true), ("one-cut", 1, false)]
+        {
+            let mut writer = BackupWriter::create(&path(name), &opening).unwrap();
+            for _ in 0..messages {
+                writer.add(&queue, &Message::default(), false).unwrap();
+            }
+            writer.sync().unwrap();
+            if close {
+                writer.close().unwrap();
+            }
+            assert_eq!(is_empty(&path(name)), messages == 0, "{name}");
+        }
+        std::fs::write(path("damaged"), "anything").unwrap();
+        assert!(!is_empty(&path("damaged")));
+    }
 }

@@ -58,7 +58,7 @@ impl Work<'_> {
     async fn lock(&mut self) -> Result<Option<String>, Failure> {
         match self.connection.reserve(&lock_of(self.queue)).await {
             Ok(true) => Ok(None),
-            Ok(false) => Err(Failure::Words(format!(
+            Ok(false) => Err(Failure::words(format!(
                 "another sift is at work on `{}`; wait for its end, then plan anew",
                 self.queue
             ))),
@@ -98,32 +98,45 @@ impl Work<'_> {
     /// What a queue holds goes into the backup before the queue goes. The broker deletes it only
     /// while it is empty, so a message that comes meanwhile is not lost with it.
     async fn delete(self, only_unused: bool) -> Result<End, Failure> {
+        let mut so_far = Sifted::default();
+        let ended = self.empty_and_delete(only_unused, &mut so_far).await;
+        ended.map_err(|failure| failure.after(so_far))
+    }
+
+    /// The same; `so_far` is what all rounds together have taken out, whatever the end.
+    async fn empty_and_delete(
+        self,
+        only_unused: bool,
+        so_far: &mut Sifted,
+    ) -> Result<End, Failure> {
         let Self { applier, connection, queue, backup, .. } = self;
         let backup = backup.ok_or_else(no_backup)?;
         let when = if only_unused { DeleteIf::EmptyAndUnused } else { DeleteIf::Empty };
-        let mut messages = 0;
         for _ in 0..DELETE_ATTEMPTS {
             let Some(depth) = connection.touch(queue).await? else {
-                return Ok(End::Gone);
+                return Ok(match so_far.wanted {
+                    0 => End::Gone,
+                    messages => End::Deleted { messages },
+                });
             };
             if only_unused && depth.consumers > 0 {
-                return Err(Failure::Words(in_use(queue)));
+                return Err(Failure::words(in_use(queue)));
             }
             let order = applier.order(queue, &Wanted::Everything, depth.ready);
             let (file, keep) = (Destination::File(backup), Keep::None);
-            let emptied = sift(connection, order, file, keep, |_, _, _| ()).await?;
-            messages += emptied.wanted;
-            if emptied.stopped {
-                return Ok(End::Sifted(emptied));
+            let emptied = sift(connection, order, file, keep, |_, _, _| ()).await;
+            *so_far += emptied.as_ref().map_or_else(|error| error.so_far, |emptied| *emptied);
+            if emptied?.stopped {
+                return Ok(End::Sifted(*so_far));
             }
             match connection.delete(queue, when).await {
-                Ok(_) => return Ok(End::Deleted { messages }),
+                Ok(_) => return Ok(End::Deleted { messages: so_far.wanted }),
                 // It filled again, or somebody began to consume: looked at once more.
                 Err(error) if error.is_precondition_failed() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure::Words(format!(
+        Err(Failure::words(format!(
             "`{queue}` fills faster than it can be emptied: somebody still publishes to it"
         )))
     }
@@ -158,7 +171,7 @@ impl Applier<'_> {
 }
 
 fn no_backup() -> Failure {
-    Failure::Words("no backup file was given for messages that have to be in one first".into())
+    Failure::words("no backup file was given for messages that have to be in one first".into())
 }
 
 fn in_use(queue: &QueueName) -> String {

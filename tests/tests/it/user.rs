@@ -26,7 +26,12 @@ impl Rights<'_> {
 
 impl<'a> User<'a> {
     pub(crate) fn add(admin: &'a Access, name: &str, password: &str) -> Self {
-        let body = json!({"password": password, "tags": "management"});
+        Self::tagged(admin, "management", (name, password))
+    }
+
+    /// One with another tag, which tells what the management API shows it.
+    pub(crate) fn tagged(admin: &'a Access, tag: &str, (name, password): (&str, &str)) -> Self {
+        let body = json!({"password": password, "tags": tag});
         admin.management().put(&format!("/api/users/{}", segment(name)), &body).unwrap();
         let (user, password) = (name.to_owned(), password.to_owned());
         Self { admin, access: Access { user, password, ..admin.clone() } }

@@ -125,6 +125,25 @@ async fn orphans_are_told_and_reclaimed() {
     insta::assert_snapshot!("orphans", desk.record());
 }
 
+/// Emptying a queue takes `read`, deleting it `configure`.
+#[tokio::test]
+async fn what_was_taken_out_of_a_queue_that_may_not_be_deleted_is_told_and_can_be_put_back() {
+    let Some(mut desk) = Desk::set("half_reclaimed").await else { return };
+    desk.amqp.paladin_queue("AbCdE").await.unwrap();
+    desk.amqp.publish("AbCdE", 3).await.unwrap();
+    let name = desk.vhost.name().to_owned();
+    let admin = desk.vhost.access().clone();
+    let user = User::tagged(&admin, "monitoring", (&name, "us3rs-pa55word"));
+    desk.secrets.push("us3rs-pa55word".to_owned());
+    user.may(&name, Rights { configure: "^$", ..Rights::ALL });
+    let zero = desk.zero_as(&user.access);
+    desk.run_as(&zero, 3, &["orphans", "--reclaim", "--yes", "--backup", "results"]);
+    assert_eq!(desk.left_in("AbCdE").await, 0);
+    desk.run(0, &["restore", "results", "--yes"]);
+    assert_eq!(desk.left_in("AbCdE").await, 3);
+    insta::assert_snapshot!("half_reclaimed", desk.record());
+}
+
 #[tokio::test]
 async fn move_puts_messages_into_another_queue() {
     let Some(mut desk) = Desk::laid("move").await else { return };
