@@ -65,6 +65,10 @@ impl Proofs {
         let age = keep_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let since = age.map(|age| clock::wall_ms().saturating_sub(age));
         for proof in self.ledger.with(move |c| ledger::outdated(c, keep, since)).await? {
+            // It may be at the verifier, or about to tell how it went.
+            if self.is_live(proof.number) {
+                continue;
+            }
             let row = proof.clone();
             let shared = self.ledger.with(move |c| ledger::remove(c, &row)).await?;
             let witness = (!shared).then_some(proof.subject.digest.as_str());

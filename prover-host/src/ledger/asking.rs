@@ -169,8 +169,9 @@ pub fn history(connection: &Connection, kind: Kind) -> Result<History, LedgerErr
     Ok(History::of(rows.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// Finished proofs beyond the newest `keep`, or older than `since`. One of a chain stays until the
-/// one after it is a good one: that one continues from it, also when it is tried again.
+/// Finished proofs beyond the `keep` that ended last, or that ended before `since`. One of a chain
+/// stays until the one after it is a good one: that one continues from it, also when it is tried
+/// again. One that has left something in the broker stays until that is cleared away.
 pub fn outdated(
     connection: &Connection,
     keep: Option<u32>,
@@ -178,8 +179,9 @@ pub fn outdated(
 ) -> Result<Vec<Proof>, LedgerError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM proofs p WHERE ended IS NOT NULL
-           AND (ended < ?1 OR number <= (
-             SELECT coalesce(min(number), 0) - 1 FROM (SELECT number FROM proofs WHERE ended IS NOT NULL ORDER BY number DESC LIMIT ?2)))
+           AND (ended < ?1 OR number NOT IN (
+             SELECT number FROM proofs WHERE ended IS NOT NULL ORDER BY ended DESC, number DESC LIMIT ?2))
+           AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.proof = p.number AND a.swept = 0)
            AND (chain IS NULL OR (
              SELECT n.state FROM proofs n WHERE n.chain = p.chain AND n.number > p.number AND n.state != 'cancelled'
              ORDER BY n.number LIMIT 1) IN ('proved', 'verified'))"

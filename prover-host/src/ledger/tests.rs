@@ -62,6 +62,26 @@ async fn a_chains_proof_is_kept_until_the_one_after_it_is_good() {
 }
 
 #[tokio::test]
+async fn those_that_ended_last_are_kept_and_those_that_left_something_in_the_broker() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let [one, two, three] = [7, 8, 9].map(|block| entered(connection, block, None));
+        tried(connection, two, (State::Proved, 10));
+        tried(connection, one, (State::Proved, 20));
+        let by_end = let_go(connection, Some(1), None);
+        let attempt = begin(connection, &row(connection, three), 5)?.number;
+        finish(connection, three, Some(attempt), &end(State::Failed), 5)?;
+        let unswept = [let_go(connection, Some(2), None), let_go(connection, None, Some(6))];
+        swept(connection, three, attempt)?;
+        let all = [let_go(connection, Some(2), None), let_go(connection, None, None)];
+        Ok((by_end, unswept, all))
+    });
+    let (by_end, unswept, all) = told.await.unwrap();
+    assert_eq!((by_end, unswept), (vec![2], [vec![], vec![]]));
+    assert_eq!(all, [vec![3], vec![]]);
+}
+
+#[tokio::test]
 async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
