@@ -22,7 +22,7 @@ pub use asking::{
     unjudged, unswept,
 };
 pub use changing::{
-    begin, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,
+    begin, call_off, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,
 };
 pub use courses::{Past, attempts, keep_course, tasks};
 pub use entering::enter;

@@ -260,14 +260,21 @@ impl Proofs {
         }
         // An attempt that failed at just this moment is about to wait for its next one.
         while !proof.state.is_final() {
-            if !self.stop(proof.number) {
-                let reason = Some("called off before it began".to_owned());
-                self.conclude(proof.number, None, ended(State::Cancelled, reason)).await?;
+            // One that has begun at just this moment is neither: it is looked at again.
+            if self.stop(proof.number) || self.call_off(proof.number).await? {
+                self.settled(proof.number).await;
             }
-            self.settled(proof.number).await;
             proof = self.find(id).await?;
         }
         Ok(proof)
+    }
+
+    /// Calls a proof off that waits; whether it did.
+    async fn call_off(&self, number: i64) -> Result<bool, LedgerError> {
+        let now = clock::wall_ms();
+        let called_off = self.ledger.patiently(move |c| ledger::call_off(c, number, now)).await?;
+        self.change();
+        Ok(called_off)
     }
 
     /// Tells a running attempt that it is called off; whether there is one.
@@ -323,7 +330,7 @@ impl Proofs {
     pub(crate) async fn conclude(
         &self,
         number: i64,
-        attempt: Option<u32>,
+        attempt: u32,
         finished: ledger::Finished,
     ) -> Result<(), LedgerError> {
         let now = clock::wall_ms();

@@ -52,7 +52,11 @@ impl Proofs {
                 let stop = shutdown.child_token();
                 let (told, progress) = watch::channel(None);
                 self.goes_live(proof.number, progress, stop.clone());
-                let begun = self.begin(&proof).await?;
+                let Some(begun) = self.begin(&proof).await? else {
+                    // It was called off at just this moment.
+                    self.rests(proof.number);
+                    continue;
+                };
                 running.spawn(async move {
                     proofs.prove(&proof, &begun, before.as_ref(), (told, stop, cut)).await
                 });
@@ -96,7 +100,7 @@ impl Proofs {
         Ok(None)
     }
 
-    async fn begin(&self, proof: &Proof) -> Result<Attempt, LedgerError> {
+    async fn begin(&self, proof: &Proof) -> Result<Option<Attempt>, LedgerError> {
         let (row, now) = (proof.clone(), clock::wall_ms());
         let prover = self.prover.version.clone();
         let begun = self.ledger.patiently(move |connection| {
@@ -132,7 +136,7 @@ impl Proofs {
         let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
         let verify = finished.file.is_some() && self.prover.verifier.is_some();
         say(proof, attempt, &finished);
-        self.conclude(proof.number, Some(number), finished).await?;
+        self.conclude(proof.number, number, finished).await?;
         let by_now = || Some(millis(clock::now().saturating_duration_since(began)));
         course.marks.concluded = by_now();
         if verify {

@@ -6,22 +6,40 @@ use super::rows::text_of;
 use super::{Attempt, Finished, LedgerError};
 use crate::proof::{Proof, State, Verdict};
 
-/// A leader is about to be started: the attempt, counted.
-pub fn begin(connection: &mut Connection, proof: &Proof, now: i64) -> Result<Attempt, LedgerError> {
+/// A leader is about to be started: the attempt, counted. Nothing: the proof does not wait any more,
+/// for it was called off a moment ago.
+pub fn begin(
+    connection: &mut Connection,
+    proof: &Proof,
+    now: i64,
+) -> Result<Option<Attempt>, LedgerError> {
     let change = connection.transaction()?;
     let number = proof.attempts + 1;
     let tag = proof.tag(number);
-    change.execute(
+    let begun = change.execute(
         "UPDATE proofs SET state = 'running', attempts = ?2, started = coalesce(started, ?3), reason = NULL, not_before = NULL, progress = NULL
-         WHERE number = ?1",
+         WHERE number = ?1 AND state = 'queued'",
         params![proof.number, number, now],
     )?;
+    if begun == 0 {
+        return Ok(None);
+    }
     change.execute(
         "INSERT INTO attempts (proof, number, tag, started) VALUES (?1, ?2, ?3, ?4)",
         params![proof.number, number, tag, now],
     )?;
     change.commit()?;
-    Ok(Attempt { number, tag, queues: Vec::new() })
+    Ok(Some(Attempt { number, tag, queues: Vec::new() }))
+}
+
+/// Calls off a proof that waits. False: it does not, or not any more.
+pub fn call_off(connection: &Connection, proof: i64, now: i64) -> Result<bool, LedgerError> {
+    let called_off = connection.execute(
+        "UPDATE proofs SET state = 'cancelled', reason = 'called off before it began', ended = ?2, not_before = NULL, progress = NULL
+         WHERE number = ?1 AND state = 'queued'",
+        params![proof, now],
+    )?;
+    Ok(called_off > 0)
 }
 
 /// Result queues that an attempt has made: what is left of it if we are killed.
@@ -40,7 +58,7 @@ pub fn remember_queues(
 pub fn finish(
     connection: &mut Connection,
     proof: i64,
-    attempt: Option<u32>,
+    attempt: u32,
     finished: &Finished,
     now: i64,
 ) -> Result<(), LedgerError> {
@@ -52,17 +70,11 @@ pub fn finish(
         "UPDATE proofs SET state = ?2, reason = ?3, ended = ?4, file = ?5, verdict = NULL, not_before = ?6, progress = ?7 WHERE number = ?1",
         params![proof, finished.state.word(), finished.reason, ended, file, finished.not_before, progress],
     )?;
-    if let Some(attempt) = attempt {
-        change.execute(
-            "UPDATE attempts SET ended = ?3, outcome = ?4 WHERE proof = ?1 AND number = ?2",
-            params![
-                proof,
-                attempt,
-                now,
-                finished.reason.as_deref().unwrap_or(finished.state.word())
-            ],
-        )?;
-    }
+    let outcome = finished.reason.as_deref().unwrap_or(finished.state.word());
+    change.execute(
+        "UPDATE attempts SET ended = ?3, outcome = ?4 WHERE proof = ?1 AND number = ?2",
+        params![proof, attempt, now, outcome],
+    )?;
     change.commit()?;
     Ok(())
 }

@@ -146,7 +146,7 @@ mod tests {
                 not_before: Some(now + pause),
                 progress: None,
             };
-            finish(connection, 1, None, &again, now)?;
+            finish(connection, 1, 1, &again, now)?;
             let due = |now| Ok::<_, LedgerError>(queued(connection, (now, pause))?.len());
             // On time, a moment too soon, and before a jump of more than the longest pause.
             Ok([due(now + pause)?, due(now + pause - 1)?, due(now - 1)?])

@@ -33,10 +33,16 @@ fn row(connection: &Connection, number: i64) -> Proof {
     by_number(connection, number).unwrap().unwrap()
 }
 
+/// The attempt that has begun, if the proof waited.
+fn begun(connection: &mut Connection, number: i64, at: i64) -> Option<u32> {
+    let proof = row(connection, number);
+    begin(connection, &proof, at).unwrap().map(|attempt| attempt.number)
+}
+
 /// An attempt that began and ended so, with nothing left at the broker.
 fn tried(connection: &mut Connection, number: i64, (state, at): (State, i64)) {
-    let attempt = begin(connection, &row(connection, number), at).unwrap().number;
-    finish(connection, number, Some(attempt), &end(state), at).unwrap();
+    let attempt = begun(connection, number, at).unwrap();
+    finish(connection, number, attempt, &end(state), at).unwrap();
     swept(connection, number, attempt).unwrap();
 }
 
@@ -69,8 +75,8 @@ async fn those_that_ended_last_are_kept_and_those_that_left_something_in_the_bro
         tried(connection, two, (State::Proved, 10));
         tried(connection, one, (State::Proved, 20));
         let by_end = let_go(connection, Some(1), None);
-        let attempt = begin(connection, &row(connection, three), 5)?.number;
-        finish(connection, three, Some(attempt), &end(State::Failed), 5)?;
+        let attempt = begun(connection, three, 5).unwrap();
+        finish(connection, three, attempt, &end(State::Failed), 5)?;
         let unswept = [let_go(connection, Some(2), None), let_go(connection, None, Some(6))];
         swept(connection, three, attempt)?;
         let all = [let_go(connection, Some(2), None), let_go(connection, None, None)];
@@ -79,6 +85,21 @@ async fn those_that_ended_last_are_kept_and_those_that_left_something_in_the_bro
     let (by_end, unswept, all) = told.await.unwrap();
     assert_eq!((by_end, unswept), (vec![2], [vec![], vec![]]));
     assert_eq!(all, [vec![3], vec![]]);
+}
+
+#[tokio::test]
+async fn of_begin_and_call_off_only_the_first_one_happens() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let [one, two] = [7, 8].map(|block| entered(connection, block, None));
+        let off = (call_off(connection, one, 5)?, begun(connection, one, 5));
+        let begun = (begun(connection, two, 5), call_off(connection, two, 5)?);
+        let states = [one, two].map(|number| row(connection, number).state);
+        Ok((off, begun, states, attempts(connection, one)?.len()))
+    });
+    let (off, begun, states, tried) = told.await.unwrap();
+    assert_eq!((off, begun), ((true, None), (Some(1), false)));
+    assert_eq!((states, tried), ([State::Cancelled, State::Running], 0));
 }
 
 #[tokio::test]
