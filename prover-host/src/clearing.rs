@@ -69,10 +69,10 @@ impl Proofs {
             if self.is_live(proof.number) {
                 continue;
             }
+            let drop_witness = self.store.dropping_witness(&proof.subject.digest);
             let row = proof.clone();
-            let shared = self.ledger.with(move |c| ledger::remove(c, &row)).await?;
-            let witness = (!shared).then_some(proof.subject.digest.as_str());
-            self.store.forget(&proof.id, proof.attempts, witness);
+            self.ledger.with(move |c| ledger::remove(c, &row, drop_witness)).await?;
+            self.store.forget(&proof.id, proof.attempts);
             tracing::info!(proof = proof.id, "let go, as --keep and --keep-for say");
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::proof::{Proof, ProofFile, State};
 
 pub use asking::{
-    before_in_chain, by_id, by_number, census, history, last_of_chain, list, outdated, queued,
+    before_in_chain, by_id, by_number, census, digests, history, last_of_chain, list, outdated, queued,
     unjudged, unswept,
 };
 pub use changing::{
@@ -115,6 +115,9 @@ pub enum LedgerError {
         "the ledger is of version {0}, and this program knows {VERSION}: use the newer program again, or another --data-dir"
     )]
     Newer(i64),
+    /// The witness of a proof that was to be entered could not be put in its place.
+    #[error("cannot write the witness: {0}")]
+    Witness(std::io::Error),
     /// The thread that worked on it has gone.
     #[error("the ledger's thread ended")]
     Gone,
@@ -252,7 +255,7 @@ impl LedgerError {
     pub fn is_full(&self) -> bool {
         let code = match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
-            Self::Unreadable(_) | Self::Newer(_) | Self::Gone => None,
+            Self::Unreadable(_) | Self::Newer(_) | Self::Witness(_) | Self::Gone => None,
         };
         code == Some(rusqlite::ErrorCode::DiskFull)
     }

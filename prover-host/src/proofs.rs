@@ -12,13 +12,14 @@ use crate::attempt::Patience;
 use crate::clock;
 use crate::ledger::{self, Entered, Ledger, LedgerError, Query};
 use crate::progress::Progress;
-use crate::proof::{Proof, State, Subject, Wish};
+use crate::proof::{Proof, State, Wish};
 use crate::proof_metrics::Running;
 use crate::prover::Prover;
 use crate::report::{Report, report};
 use crate::store::Store;
 use crate::sweep::Sweeper;
 use crate::turn::{Turn, turn};
+use crate::upload::Received;
 
 /// Tasks in one report: some ten megabytes.
 const TASKS_TOLD: usize = 40_000;
@@ -148,11 +149,14 @@ impl Proofs {
         )))
     }
 
-    /// Enters a proof whose witness is in its place, or finds the one that there is.
-    pub async fn enter(&self, subject: Subject, wish: Wish) -> Result<(bool, Proof), Refusal> {
+    /// Enters a proof and puts its witness in its place, or finds the one that there is. Of what is
+    /// refused nothing stays.
+    pub async fn enter(&self, received: Received, wish: Wish) -> Result<(bool, Proof), Refusal> {
         self.prover.leader_for(wish.kind).map_err(|why| Refusal::Conflict(why.to_owned()))?;
-        let now = clock::wall_ms();
-        let entering = move |connection: &mut _| ledger::enter(connection, &subject, &wish, now);
+        let Received { subject, file } = received;
+        let (now, keep) = (clock::wall_ms(), self.store.keeping_witness(file, &subject.digest));
+        let entering =
+            move |connection: &mut _| ledger::enter(connection, &subject, &wish, now, keep);
         match self.ledger.with(entering).await? {
             Entered::New(proof) => {
                 self.change();

@@ -1,5 +1,6 @@
 //! I/O: the service's folder: witnesses, proofs, logs. A file is whole or not there.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::io::Write as _;
@@ -79,7 +80,7 @@ impl Store {
         self.root.join("ledger.sqlite")
     }
 
-    /// A file for an upload; it is gone when it is dropped before [`Self::keep_witness`].
+    /// A file for an upload; it is gone when it is dropped before it is put in its place.
     pub fn upload(&self) -> io::Result<NamedTempFile> {
         NamedTempFile::new_in(self.root.join("uploads"))
     }
@@ -90,9 +91,35 @@ impl Store {
         self.root.join("witnesses").join(format!("{digest}.json"))
     }
 
-    /// Puts an upload in its place.
-    pub fn keep_witness(&self, upload: NamedTempFile, digest: &str) -> io::Result<()> {
-        put(upload, &self.witness(digest))
+    /// What puts an upload in its place, once somebody wants it.
+    pub fn keeping_witness(
+        &self,
+        upload: NamedTempFile,
+        digest: &str,
+    ) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        let path = self.witness(digest);
+        move || put(upload, &path)
+    }
+
+    /// What removes a witness, once nobody wants it any more.
+    pub fn dropping_witness(&self, digest: &str) -> impl FnOnce() + Send + use<> {
+        let path = self.witness(digest);
+        move || remove(&path)
+    }
+
+    /// Removes witnesses that no proof has: of a service that was killed while it took one or let it
+    /// go. How many. Where nothing is known at all the ledger may be another's, and all stay.
+    pub fn drop_strays(&self, known: &BTreeSet<String>) -> io::Result<usize> {
+        let mut strays = 0;
+        for entry in fs::read_dir(self.root.join("witnesses"))? {
+            let path = entry?.path();
+            let digest = path.file_stem().and_then(|stem| stem.to_str());
+            if !known.is_empty() && digest.is_none_or(|digest| !known.contains(digest)) {
+                remove(&path);
+                strays += 1;
+            }
+        }
+        Ok(strays)
     }
 
     /// A proof's file.
@@ -152,22 +179,37 @@ impl Store {
         Ok(told.f_bavail.saturating_mul(told.f_frsize))
     }
 
-    /// Removes everything of a proof but its row. `witness`: no other proof has the same.
-    pub fn forget(&self, id: &str, attempts: u32, witness: Option<&str>) {
-        let mut paths = vec![self.proof(id), self.proof(id).with_extension("json")];
+    /// Removes everything of a proof but its row and its witness.
+    pub fn forget(&self, id: &str, attempts: u32) {
+        remove(&self.proof(id));
+        remove(&self.proof(id).with_extension("json"));
         for attempt in 1..=attempts {
-            paths.push(self.log(id, attempt));
-            paths.push(self.removed(id, attempt));
-        }
-        paths.extend(witness.map(|digest| self.witness(digest)));
-        for path in paths {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(%error, "cannot remove `{}`", path.display());
-                }
-                Ok(()) | Err(_) => {}
+            remove(&self.log(id, attempt));
+            let removed = self.removed(id, attempt);
+            remove(&removed);
+            for later in numbered(&removed).take_while(|later| later.exists()) {
+                remove(&later);
             }
         }
+    }
+}
+
+/// A path's siblings, for those that come when it is taken.
+pub fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1..).map(move |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    })
+}
+
+/// Removes a file that may be gone already.
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "cannot remove `{}`", path.display());
+        }
+        Ok(()) | Err(_) => {}
     }
 }
 
@@ -209,7 +251,40 @@ mod tests {
             fs::read_to_string(store.proof("7-ab").with_extension("json")).unwrap(),
             file.digest
         );
-        store.forget("7-ab", 2, Some("nothing"));
+        store.forget("7-ab", 2);
         assert!(!store.proof("7-ab").exists());
+    }
+
+    #[test]
+    fn every_backup_of_a_proof_is_forgotten_and_nothing_of_one_with_a_like_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let backups = |id: &str, attempt| {
+            let first = store.removed(id, attempt);
+            std::iter::once(first.clone()).chain(numbered(&first).take(2)).collect::<Vec<_>>()
+        };
+        let [one, second] = [1, 2].map(|attempt| backups("7-ab", attempt));
+        let [twelve, other] = [backups("7-ab", 12), backups("7-ab-1", 1)];
+        for path in [&one, &second, &twelve, &other].into_iter().flatten() {
+            fs::write(path, "").unwrap();
+        }
+        store.forget("7-ab", 2);
+        let left = |paths: &[PathBuf]| paths.iter().filter(|path| path.exists()).count();
+        assert_eq!([&one, &second, &twelve, &other].map(|paths| left(paths)), [0, 0, 3, 3]);
+    }
+
+    #[test]
+    fn witnesses_that_no_proof_has_go_unless_nothing_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for digest in ["aa", "bb"] {
+            store.keeping_witness(store.upload().unwrap(), digest)().unwrap();
+        }
+        let known = |digests: &[&str]| digests.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(store.drop_strays(&known(&[])).unwrap(), 0);
+        assert_eq!(store.drop_strays(&known(&["aa", "cc"])).unwrap(), 1);
+        assert!(store.witness("aa").exists() && !store.witness("bb").exists());
+        store.dropping_witness("aa")();
+        assert!(!store.witness("aa").exists());
     }
 }

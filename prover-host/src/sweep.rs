@@ -14,6 +14,7 @@ use amqp_gateway::QueuePolicy;
 use tokio::sync::Mutex;
 
 use crate::clock;
+use crate::store::numbered;
 
 /// A broker that answers at all does in less.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -114,12 +115,7 @@ fn plan(vhost: VhostName, policy: QueuePolicy, leavings: &Leavings<'_>) -> Plan 
 
 /// The path, or the first of its numbered siblings that is free.
 fn free_name(path: &Path) -> PathBuf {
-    let numbered = (1..).map(|number: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        PathBuf::from(name)
-    });
-    let mut names = std::iter::once(path.to_owned()).chain(numbered);
+    let mut names = std::iter::once(path.to_owned()).chain(numbered(path));
     names.find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
 }
 

@@ -38,8 +38,21 @@ pub enum UploadError {
     CutOff(u64),
 }
 
-/// Takes a witness to its place.
-pub async fn receive(proofs: &Arc<Proofs>, body: Body, limit: u64) -> Result<Subject, UploadError> {
+/// A witness that is checked and on disk. It is gone with the value, unless a proof wants it.
+#[derive(Debug)]
+pub struct Received {
+    /// What it is of.
+    pub subject: Subject,
+    /// Where it is.
+    pub file: NamedTempFile,
+}
+
+/// Takes a witness.
+pub async fn receive(
+    proofs: &Arc<Proofs>,
+    body: Body,
+    limit: u64,
+) -> Result<Received, UploadError> {
     let (chunks, from) = mpsc::channel(CHUNKS);
     let store = Arc::clone(proofs);
     let written = tokio::task::spawn_blocking(move || written(&store, from, limit));
@@ -74,7 +87,7 @@ fn written(
     proofs: &Proofs,
     chunks: mpsc::Receiver<Chunk>,
     limit: u64,
-) -> Result<Subject, UploadError> {
+) -> Result<Received, UploadError> {
     let upload = proofs.store().upload().map_err(UploadError::Write)?;
     let Checked { witness, bytes, sha256_hex, packing: _ } = copied(&upload, chunks, limit)?;
     let generation = proofs.prover().generation;
@@ -94,8 +107,9 @@ fn written(
     let chain_id = witness.chain_id().unwrap_or_default();
     let blocks = witness.blocks.iter().map(block).collect();
     let subject = Subject { digest: sha256_hex, bytes, blocks, chain_id };
-    proofs.store().keep_witness(upload, &subject.digest).map_err(UploadError::Write)?;
-    Ok(subject)
+    // Here, where nobody waits for the disk but this one.
+    upload.as_file().sync_all().map_err(UploadError::Write)?;
+    Ok(Received { subject, file: upload })
 }
 
 fn copied(

@@ -38,10 +38,10 @@ pub(super) async fn submit(
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|value| value.parse().ok()).unwrap_or_default();
     service.proofs.room_for(announced).map_err(refuse)?;
-    let subject = receive(&service.proofs, body, service.witness_max)
+    let received = receive(&service.proofs, body, service.witness_max)
         .await
         .map_err(|error| not_taken(&error))?;
-    let (new, proof) = service.proofs.enter(subject, wish).await.map_err(refuse)?;
+    let (new, proof) = service.proofs.enter(received, wish).await.map_err(refuse)?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     let view: View = service.proofs.tell(proof).await.map_err(refuse)?.into();
     Ok(answer(status, &view))

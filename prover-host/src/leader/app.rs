@@ -16,7 +16,7 @@ use crate::api::{self, Guard, Service};
 use crate::attempt::Patience;
 use crate::child::become_child;
 use crate::generation::Generation;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, digests};
 use crate::proofs::{Options, Proofs};
 use crate::prover::{Prover, examine};
 use crate::reaper::Reaper;
@@ -68,6 +68,11 @@ async fn proofs(cli: &Cli, wards: Wards) -> Result<Arc<Proofs>> {
     let store = Store::open(&folder)?;
     let ledger = Ledger::open(&store.ledger())
         .with_context(|| format!("open `{}`", store.ledger().display()))?;
+    let known = ledger.with(|c| digests(c)).await?;
+    let strays = store.drop_strays(&known).context("look through the witnesses")?;
+    if strays > 0 {
+        tracing::info!("{strays} witnesses that no proof has are removed");
+    }
     let (broker, vhost) = cli.broker.endpoints()?;
     let secrets = cli.broker.secrets(&broker);
     let first = broker.first().cloned().context("no broker is named")?;

@@ -1,5 +1,6 @@
 //! What the ledger is asked.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -135,6 +136,13 @@ pub fn unswept(
         Ok(Unswept { proof, id, attempt: rows::attempt_of(row)?, good, last })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The digests of all witnesses that proofs have.
+pub fn digests(connection: &Connection) -> Result<BTreeSet<String>, LedgerError> {
+    let mut statement = connection.prepare("SELECT DISTINCT digest FROM proofs")?;
+    let found = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
 }
 
 /// Proofs that were at the verifier when the service ended, the oldest first: what an attempt leaves

@@ -142,12 +142,20 @@ pub fn explain(connection: &Connection, proof: i64, reason: &str) -> Result<(), 
     Ok(())
 }
 
-/// Removes a row; whether another proof has the same witness.
-pub fn remove(connection: &mut Connection, proof: &Proof) -> Result<bool, LedgerError> {
+/// Removes a row. `drop_witness` is called when no other proof has the same; nobody else works on
+/// the ledger meanwhile.
+pub fn remove(
+    connection: &mut Connection,
+    proof: &Proof,
+    drop_witness: impl FnOnce(),
+) -> Result<(), LedgerError> {
     let change = connection.transaction()?;
     change.execute("DELETE FROM proofs WHERE number = ?1", [proof.number])?;
     let others = "SELECT EXISTS (SELECT 1 FROM proofs WHERE digest = ?1)";
-    let shared = change.query_row(others, [&proof.subject.digest], |row| row.get(0))?;
+    let shared: bool = change.query_row(others, [&proof.subject.digest], |row| row.get(0))?;
     change.commit()?;
-    Ok(shared)
+    if !shared {
+        drop_witness();
+    }
+    Ok(())
 }

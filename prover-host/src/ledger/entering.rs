@@ -1,5 +1,7 @@
 //! A new proof: once for each witness, and where it belongs in its chain.
 
+use std::io;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::{COLUMNS, proof_of, text_of};
@@ -7,11 +9,14 @@ use super::{Entered, LedgerError, by_id, last_of_chain, whole};
 use crate::proof::{Kind, Subject, Wish};
 
 /// Enters a proof, unless its witness has one. A chain's next must follow its last, block by block.
+/// `keep` puts the witness in its place. Nobody else works on the ledger meanwhile, so a witness is
+/// there if and only if a proof has it.
 pub fn enter(
     connection: &mut Connection,
     subject: &Subject,
     wish: &Wish,
     now: i64,
+    keep: impl FnOnce() -> io::Result<()>,
 ) -> Result<Entered, LedgerError> {
     let change = connection.transaction()?;
     let of_witness = "SELECT count(*) FROM proofs WHERE digest = ?1";
@@ -22,6 +27,7 @@ pub fn enter(
         );
         let args = params![subject.digest, wish.kind.word(), wish.chain];
         if let Some(there) = change.query_row(&sql, args, proof_of).optional()? {
+            keep().map_err(LedgerError::Witness)?;
             return Ok(Entered::There(Box::new(there)));
         }
     }
@@ -37,8 +43,9 @@ pub fn enter(
     };
     insert(&change, (&id, now, last.map(|last| last.number)), subject, wish)?;
     let entered = by_id(&change, &id)?;
-    change.commit()?;
     let entered = entered.ok_or_else(|| LedgerError::Unreadable(format!("`{id}` is not there")))?;
+    keep().map_err(LedgerError::Witness)?;
+    change.commit()?;
     Ok(Entered::New(Box::new(entered)))
 }
 
@@ -138,7 +145,7 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
         let due = ledger.with(|connection| {
             let (now, pause) = (1_000_000, 600_000);
-            enter(connection, &subject("abcdef01"), &wish(), now)?;
+            enter(connection, &subject("abcdef01"), &wish(), now, || Ok(()))?;
             let again = Finished {
                 state: State::Queued,
                 reason: None,
@@ -160,7 +167,7 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
         let entered = ledger.with(|connection| {
             for digest in ["abcdef01", "abcdef02", "abcdef01"] {
-                enter(connection, &subject(digest), &wish(), 1)?;
+                enter(connection, &subject(digest), &wish(), 1, || Ok(()))?;
             }
             list(connection, &Query { limit: 9, ..Query::default() })
         });

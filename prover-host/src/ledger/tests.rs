@@ -17,7 +17,7 @@ fn entered(connection: &mut Connection, block: u64, chain: Option<&str>) -> i64 
     let subject = Subject { digest, bytes: 9, blocks: vec![of], chain_id: 1 };
     let (kind, chain, deadline) = (Kind::Proof, chain.map(ToOwned::to_owned), None);
     let wish = Wish { kind, chain, priority: 0, deadline, force: true };
-    match enter(connection, &subject, &wish, 1).unwrap() {
+    match enter(connection, &subject, &wish, 1, || Ok(())).unwrap() {
         Entered::New(proof) => proof.number,
         other => panic!("{other:?}"),
     }

@@ -1,5 +1,6 @@
 //! From a witness to a verified proof, and what is refused on the way.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::harness;
 
@@ -79,4 +80,30 @@ async fn what_is_no_witness_is_refused_with_its_place_and_nothing_is_left_of_it(
     for (path, code) in [("/v1/proofs/7-abc", 404), ("/v1/nothing", 404)] {
         assert!(service.get(path).await.json(code)["error"].is_string());
     }
+}
+
+/// Names of the witnesses that are kept.
+fn witnesses(home: &std::path::Path) -> Vec<String> {
+    let kept = std::fs::read_dir(home.join("data/witnesses")).unwrap();
+    kept.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_witness_that_no_proof_has_is_not_kept() {
+    let Some(vhost) = harness::vhost("not_kept") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
+    let mut service = setting.start(&[]).await;
+    super::chains::entered(&service, &V07, [3]).await;
+    let known = witnesses(home.path());
+    assert_eq!(known.len(), 1);
+    let gap = std::fs::read(V07.witness(6)).unwrap();
+    service.post("/v1/proofs?chain=tip", gap).await.json(409);
+    assert_eq!(witnesses(home.path()), known);
+    service.signal(Signal::KILL);
+    service.ended().await;
+    let stray = home.path().join("data/witnesses").join(format!("{}.json", "ab".repeat(32)));
+    std::fs::write(&stray, "[]").unwrap();
+    let service = setting.start(&[]).await;
+    assert_eq!(witnesses(home.path()), known, "{}", service.log());
 }
