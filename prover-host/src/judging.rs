@@ -18,10 +18,15 @@ impl Proofs {
             let word = proof.state.word();
             return Err(Refusal::Conflict(format!("`{id}` is {word} and has no proof file")));
         }
-        if self.judge(&proof, &CancellationToken::new()).await?.is_none() {
+        if self.prover.verifier.is_none() {
             return Err(Refusal::Conflict(
                 "no verifier is configured; start zero-leader with --verifier".to_owned(),
             ));
+        }
+        if self.judge(&proof, &CancellationToken::new()).await?.is_none() {
+            return Err(Refusal::Conflict(format!(
+                "`{id}` was put back into the queue while it was verified, so the verdict is of a file that is no more: verify it again once it is proved"
+            )));
         }
         self.find(id).await
     }
@@ -65,15 +70,14 @@ impl Proofs {
         Ok(())
     }
 
-    /// Asks the verifier about a proof that has just been made, unless there is none. False: it was
-    /// cut off, and is asked at the next start; until then the proof's attempt is not cleared away.
+    /// Asks the verifier about a proof that has just been made. False: it was cut off, and is asked at the next start; until then the proof's attempt is not cleared away.
     pub(crate) async fn judged(
         &self,
         proof: &Proof,
         cut: &CancellationToken,
     ) -> Result<bool, LedgerError> {
         match self.judge(proof, cut).await? {
-            None => return Ok(self.prover.verifier.is_none()),
+            None => return Ok(!cut.is_cancelled()),
             Some(Verdict::Verified) => tracing::info!(proof = proof.id, "verified"),
             Some(Verdict::Unknown(words)) => {
                 tracing::warn!(proof = proof.id, "the verdict is unknown: {words}");
@@ -85,8 +89,8 @@ impl Proofs {
         Ok(true)
     }
 
-    /// Asks the verifier about a proof's file and notes what it says; nothing without a verifier, or
-    /// when it was cut off.
+    /// Asks the verifier about a proof's file and notes what it says; nothing without a verifier, when
+    /// it was cut off, and of a file that is no more.
     async fn judge(
         &self,
         proof: &Proof,
@@ -95,9 +99,9 @@ impl Proofs {
         let Some(verdict) = self.prover.verify(&self.store.proof(&proof.id), cut).await else {
             return Ok(None);
         };
-        let (number, said) = (proof.number, verdict.clone());
-        self.ledger.patiently(move |c| ledger::judge(c, number, &said)).await?;
+        let (row, said) = (proof.clone(), verdict.clone());
+        let noted = self.ledger.patiently(move |c| ledger::judge(c, &row, &said)).await?;
         self.change();
-        Ok(Some(verdict))
+        Ok(noted.then_some(verdict))
     }
 }

@@ -134,13 +134,13 @@ impl Proofs {
             self.attempted(proof, attempt, (before, began), (&told, &stop)).await?;
         let progress = told.borrow().clone().map(Progress::at_its_end);
         let finished = Finished { progress, ..self.conclusion(proof, attempt, end) };
-        let verify = finished.file.is_some() && self.prover.verifier.is_some();
+        let proved = Proof { file: finished.file.clone(), ..proof.clone() };
         say(proof, attempt, &finished);
         self.conclude(proof.number, number, finished).await?;
         let by_now = || Some(millis(clock::now().saturating_duration_since(began)));
         course.marks.concluded = by_now();
-        if verify {
-            if !self.judged(proof, &cut).await? {
+        if proved.file.is_some() && self.prover.verifier.is_some() {
+            if !self.judged(&proved, &cut).await? {
                 return Ok(());
             }
             course.marks.verified = by_now();

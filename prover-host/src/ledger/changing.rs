@@ -90,8 +90,13 @@ pub fn requeue(connection: &Connection, proof: i64) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Notes what the verifier said, and what follows from it.
-pub fn judge(connection: &Connection, proof: i64, verdict: &Verdict) -> Result<(), LedgerError> {
+/// Notes what the verifier said of the file that `proof` had when it was asked, and what follows from
+/// it. False: it has another by now, or is to have one.
+pub fn judge(
+    connection: &Connection,
+    proof: &Proof,
+    verdict: &Verdict,
+) -> Result<bool, LedgerError> {
     let (state, reason) = match verdict {
         Verdict::Verified => (State::Verified, None),
         Verdict::Unknown(words) => (State::Proved, Some(format!("not verified: {words}"))),
@@ -99,9 +104,13 @@ pub fn judge(connection: &Connection, proof: i64, verdict: &Verdict) -> Result<(
             (State::Failed, Some(format!("the verifier refuses the proof: {words}")))
         }
     };
-    let sql = "UPDATE proofs SET verdict = ?2, state = ?3, reason = ?4 WHERE number = ?1";
-    connection.execute(sql, params![proof, text_of(verdict)?, state.word(), reason])?;
-    Ok(())
+    let file = proof.file.as_ref().map(|file| &file.digest);
+    let noted = connection.execute(
+        "UPDATE proofs SET verdict = ?2, state = ?3, reason = ?4
+         WHERE number = ?1 AND json_extract(file, '$.digest') = ?5 AND state IN ('proved', 'verified', 'failed')",
+        params![proof.number, text_of(verdict)?, state.word(), reason, file],
+    )?;
+    Ok(noted > 0)
 }
 
 /// What the leader of a proof calls itself.

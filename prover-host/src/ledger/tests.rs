@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::proof::{BlockOf, Kind, Subject, Wish};
+use crate::proof::{BlockOf, Kind, Subject, Verdict, Wish};
 
 /// A ledger of its own; the folder lives as long as the value.
 fn opened() -> (TempDir, Ledger) {
@@ -100,6 +100,27 @@ async fn of_begin_and_call_off_only_the_first_one_happens() {
     let (off, begun, states, tried) = told.await.unwrap();
     assert_eq!((off, begun), ((true, None), (Some(1), false)));
     assert_eq!((states, tried), ([State::Cancelled, State::Running], 0));
+}
+
+#[tokio::test]
+async fn a_verdict_of_a_file_that_is_no_more_changes_nothing() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let number = entered(connection, 7, None);
+        tried(connection, number, (State::Proved, 10));
+        let asked = row(connection, number);
+        let refused = Verdict::Refused("wrong root".into());
+        assert!(judge(connection, &asked, &refused)?);
+        requeue(connection, number)?;
+        let noted = judge(connection, &asked, &Verdict::Verified)?;
+        let queued = row(connection, number).state;
+        begun(connection, number, 20).unwrap();
+        let file = Some(ProofFile { digest: "ef".into(), bytes: 1 });
+        finish(connection, number, 2, &Finished { file, ..end(State::Proved) }, 30)?;
+        let later = judge(connection, &asked, &refused)?;
+        Ok(([noted, later], [queued, row(connection, number).state]))
+    });
+    assert_eq!(told.await.unwrap(), ([false, false], [State::Queued, State::Proved]));
 }
 
 #[tokio::test]
