@@ -18,17 +18,16 @@ use crate::progress::Progress;
 use crate::proof::{Proof, ProofFile, State};
 
 pub use asking::{
-    before_in_chain, by_id, by_number, census, digests, history, last_of_chain, list, outdated, queued,
-    unjudged, unswept,
+    before_in_chain, by_id, by_number, census, digests, history, last_of_chain, list, outdated,
+    queued, unjudged, unswept,
 };
 pub use changing::{
-    begin, call_off, explain, finish, judge, name_prover, recover, remember_queues, remove, requeue, swept,
+    begin, call_off, explain, finish, judge, name_prover, recover, remember_queues, remove,
+    requeue, swept,
 };
 pub use courses::{Past, attempts, keep_course, tasks};
 pub use entering::enter;
 
-/// Grows with each change of the tables.
-const VERSION: i64 = 2;
 /// Between a change of ours and another's there is no waiting: there is one process.
 const BUSY: Duration = Duration::from_secs(5);
 /// Between two tries to write on a full disk.
@@ -101,6 +100,11 @@ CREATE TABLE tasks (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came with version 3: attempts before somebody put the proof back.
+const BASE: &str = "ALTER TABLE proofs ADD COLUMN base INTEGER NOT NULL DEFAULT 0;";
+/// What leads from each version to the next one.
+const STEPS: [&str; 3] = [TABLES, COURSES, BASE];
+
 /// Why the ledger could not be read or written.
 #[derive(Debug, Error)]
 pub enum LedgerError {
@@ -112,7 +116,7 @@ pub enum LedgerError {
     Unreadable(String),
     /// It was written by a newer version.
     #[error(
-        "the ledger is of version {0}, and this program knows {VERSION}: use the newer program again, or another --data-dir"
+        "the ledger is of version {0}, and this program knows {known}: use the newer program again, or another --data-dir", known = STEPS.len()
     )]
     Newer(i64),
     /// The witness of a proof that was to be entered could not be put in its place.
@@ -206,14 +210,11 @@ impl Ledger {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        let missing = match version {
-            0 => [TABLES, COURSES].concat(),
-            1 => COURSES.to_owned(),
-            VERSION => String::new(),
-            newer => return Err(LedgerError::Newer(newer)),
-        };
+        let missing = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
+        let missing = missing.ok_or(LedgerError::Newer(version))?.concat();
+        let version = STEPS.len();
         connection
-            .execute_batch(&format!("BEGIN; {missing} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+            .execute_batch(&format!("BEGIN; {missing} PRAGMA user_version = {version}; COMMIT;"))?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 

@@ -201,7 +201,7 @@ pub struct Proof {
     pub attempts: u32,
     /// When it came; milliseconds since 1970, as all times of the ledger.
     pub created: i64,
-    /// When its first leader was started.
+    /// When its first leader was started since it came or was put back.
     pub started: Option<i64>,
     /// When it came to its end.
     pub ended: Option<i64>,
@@ -217,6 +217,8 @@ pub struct Proof {
     pub progress: Option<Progress>,
     /// The number of the proof that was the last of its chain when it came.
     pub follows: Option<i64>,
+    /// Attempts before somebody put it back: they do not count towards those it may take.
+    pub base: u32,
 }
 
 impl Proof {

@@ -24,6 +24,9 @@ use crate::upload::Received;
 /// Tasks in one report: some ten megabytes.
 const TASKS_TOLD: usize = 40_000;
 
+/// The pause doubles at most so often.
+const DOUBLINGS: u32 = 16;
+
 /// How proofs are run and kept.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -43,6 +46,15 @@ pub struct Options {
     pub keep: Option<u32>,
     /// How long finished proofs are kept.
     pub keep_for: Option<Duration>,
+}
+
+impl Options {
+    /// The pause before the next attempt when so many have failed; nothing: there is none.
+    pub(crate) fn pause_after(&self, failed: u32) -> Option<Duration> {
+        let doublings = failed.saturating_sub(1).min(DOUBLINGS);
+        let pause = self.pause.saturating_mul(1 << doublings).min(self.pause_max);
+        (failed < self.attempts).then_some(pause)
+    }
 }
 
 /// A proof, and what is known of it at the moment.
@@ -292,17 +304,18 @@ impl Proofs {
 
     /// Puts a proof that failed or was called off back into the queue.
     pub async fn retry(&self, id: &str) -> Result<Proof, Refusal> {
+        let number = self.find(id).await?.number;
+        let requeued = self.ledger.with(move |connection| ledger::requeue(connection, number));
+        let requeued = requeued.await?;
         let proof = self.find(id).await?;
-        if !matches!(proof.state, State::Failed | State::Cancelled) {
-            let word = proof.state.word();
-            return Err(Refusal::Conflict(format!(
-                "`{id}` is {word}: only what failed or was cancelled can be tried again; to prove its witness anew submit it with force"
-            )));
+        if requeued {
+            self.change();
+            return Ok(proof);
         }
-        let number = proof.number;
-        self.ledger.with(move |connection| ledger::requeue(connection, number)).await?;
-        self.change();
-        self.find(id).await
+        let word = proof.state.word();
+        Err(Refusal::Conflict(format!(
+            "`{id}` is {word}: only what failed or was cancelled can be tried again; to prove its witness anew submit it with force"
+        )))
     }
 
     /// A leader begins; its progress can be followed and it can be stopped.
@@ -364,4 +377,28 @@ impl Proofs {
 pub(crate) fn ended(state: State, reason: Option<String>) -> ledger::Finished {
     let (file, not_before, progress) = (None, None, None);
     ledger::Finished { state, reason, file, not_before, progress }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_until_no_attempt_is_left() {
+        let [pause, pause_max] = [10, 30].map(Duration::from_secs);
+        let patience = Patience { stall: pause, idle: pause };
+        let (keep, keep_for) = (None, None);
+        let options = Options {
+            parallel: 1,
+            attempts: 4,
+            pause,
+            pause_max,
+            patience,
+            min_free: 0,
+            keep,
+            keep_for,
+        };
+        let pauses = [1, 2, 3, 4].map(|failed| options.pause_after(failed).map(|it| it.as_secs()));
+        assert_eq!(pauses, [Some(10), Some(20), Some(30), None]);
+    }
 }

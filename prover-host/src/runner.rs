@@ -26,8 +26,6 @@ use crate::turn::{Turn, turn};
 
 /// Between two looks at what waits for its time, and at what is to be cleared away.
 const TICK: Duration = Duration::from_secs(5);
-/// The pause doubles at most so often.
-const DOUBLINGS: u32 = 16;
 
 impl Proofs {
     /// Runs proofs until `shutdown`; then their leaders end, and they wait for the next start.
@@ -227,13 +225,10 @@ impl Proofs {
                 let about = |file: &_| about(proof, attempt, file, self.prover.version.as_deref());
                 match self.store.keep_proof(&proof.id, &bytes, about) {
                     Ok(file) => Finished { file: Some(file), ..ended(State::Proved, None) },
-                    Err(error) => self.failed(
-                        attempt,
-                        Reason {
-                            words: format!("cannot write the proof file: {error}"),
-                            again: true,
-                        },
-                    ),
+                    Err(error) => {
+                        let words = format!("cannot write the proof file: {error}");
+                        self.failed(proof, attempt, Reason { words, again: true })
+                    }
                 }
             }
             End::Stopped | End::Failed(_) if self.was_called_off(proof.number) => {
@@ -242,16 +237,15 @@ impl Proofs {
             End::Stopped => {
                 ended(State::Queued, Some("the service ended while it was proved".to_owned()))
             }
-            End::Failed(reason) => self.failed(attempt, reason),
+            End::Failed(reason) => self.failed(proof, attempt, reason),
         }
     }
 
-    fn failed(&self, attempt: &Attempt, reason: Reason) -> Finished {
-        if !reason.again || attempt.number >= self.options.attempts {
+    fn failed(&self, proof: &Proof, attempt: &Attempt, reason: Reason) -> Finished {
+        let tries = attempt.number.saturating_sub(proof.base);
+        let Some(pause) = self.options.pause_after(tries).filter(|_| reason.again) else {
             return ended(State::Failed, Some(reason.words));
-        }
-        let doublings = (attempt.number - 1).min(DOUBLINGS);
-        let pause = self.options.pause.saturating_mul(1 << doublings).min(self.options.pause_max);
+        };
         let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let not_before = Some(clock::wall_ms().saturating_add(pause));
         let words = format!("attempt {} failed, tried again: {}", attempt.number, reason.words);

@@ -83,6 +83,7 @@ mod tests {
             prover: None,
             progress: None,
             follows: None,
+            base: 0,
         }
     }
 

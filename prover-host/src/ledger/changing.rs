@@ -79,15 +79,15 @@ pub fn finish(
     Ok(())
 }
 
-/// Puts a finished proof back into the queue. Its attempts go on being counted; nothing of the last
-/// one's progress is left.
-pub fn requeue(connection: &Connection, proof: i64) -> Result<(), LedgerError> {
-    connection.execute(
-        "UPDATE proofs SET state = 'queued', reason = NULL, ended = NULL, not_before = NULL, file = NULL, verdict = NULL, progress = NULL
-         WHERE number = ?1",
+/// Puts a proof that failed or was called off back into the queue. It may take as many attempts as a
+/// new one, and as long; nothing of the last one's progress is left. False: it is neither.
+pub fn requeue(connection: &Connection, proof: i64) -> Result<bool, LedgerError> {
+    let requeued = connection.execute(
+        "UPDATE proofs SET state = 'queued', base = attempts, started = NULL, reason = NULL, ended = NULL, not_before = NULL, file = NULL, verdict = NULL, progress = NULL
+         WHERE number = ?1 AND state IN ('failed', 'cancelled')",
         [proof],
     )?;
-    Ok(())
+    Ok(requeued > 0)
 }
 
 /// Notes what the verifier said of the file that `proof` had when it was asked, and what follows from

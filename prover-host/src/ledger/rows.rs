@@ -12,7 +12,7 @@ use crate::proof::{Kind, Proof, State, Subject, Wish};
 
 /// What [`proof_of`] reads.
 pub(super) const COLUMNS: &str = "number, id, digest, bytes, blocks, chain_id, kind, chain, priority, \
-    deadline_ms, state, reason, attempts, created, started, ended, not_before, file, verdict, prover, progress, follows";
+    deadline_ms, state, reason, attempts, created, started, ended, not_before, file, verdict, prover, progress, follows, base";
 
 pub(super) fn proof_of(row: &Row<'_>) -> Result<Proof, Error> {
     let subject = Subject {
@@ -46,6 +46,7 @@ pub(super) fn proof_of(row: &Row<'_>) -> Result<Proof, Error> {
         prover: row.get("prover")?,
         progress: json(row, "progress")?,
         follows: row.get("follows")?,
+        base: row.get("base")?,
     })
 }
 

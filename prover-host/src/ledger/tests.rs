@@ -124,7 +124,25 @@ async fn a_verdict_of_a_file_that_is_no_more_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
+async fn what_is_put_back_has_all_its_attempts_and_its_time_anew() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let number = entered(connection, 7, None);
+        for at in [10, 20] {
+            tried(connection, number, (State::Failed, at));
+            requeue(connection, number)?;
+        }
+        let waiting = row(connection, number);
+        let third = begun(connection, number, 30);
+        Ok((waiting, third, row(connection, number)))
+    });
+    let (waiting, third, running) = told.await.unwrap();
+    assert_eq!((waiting.base, waiting.started), (2, None));
+    assert_eq!((third, running.base, running.started), (Some(3), 2, Some(30)));
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_version_is_read_and_one_of_a_newer_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     let old = Connection::open(&path).unwrap();
@@ -135,10 +153,11 @@ async fn a_ledger_of_the_version_before_is_read_and_one_of_a_newer_is_not() {
     drop(old);
     for _ in 0..2 {
         let ledger = Ledger::open(&path).unwrap();
-        let told = ledger.with(|c| attempts(c, 1)).await.unwrap();
-        assert_eq!((told.len(), told[0].course.clone()), (1, None));
+        let told = ledger.with(|c| Ok((attempts(c, 1)?, row(c, 1)))).await.unwrap();
+        assert_eq!((told.0.len(), told.0[0].course.clone()), (1, None));
+        assert_eq!((told.1.follows, told.1.base), (None, 0));
     }
     let newer = Connection::open(&path).unwrap();
-    newer.execute_batch("PRAGMA user_version = 3;").unwrap();
-    assert!(matches!(Ledger::open(&path), Err(LedgerError::Newer(3))));
+    newer.execute_batch("PRAGMA user_version = 4;").unwrap();
+    assert!(matches!(Ledger::open(&path), Err(LedgerError::Newer(4))));
 }
