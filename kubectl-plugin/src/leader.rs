@@ -180,7 +180,7 @@ impl Leader {
     pub(crate) async fn census(&self) -> Result<Vec<(State, u64)>, Trouble> {
         let request = self.client.get(self.url_of(&["metrics"])).timeout(self.limit);
         let text = whole(self.answer(request).await?).await.map_err(|why| self.silent(why))?;
-        Ok(State::ALL.map(|state| (state, count(&text, state))).into())
+        census(&text).map_err(|why| Trouble::Stranger { url: self.shown.clone(), why })
     }
 
     async fn asked<T: DeserializeOwned>(
@@ -291,12 +291,16 @@ fn words(error: reqwest::Error) -> String {
     amqp_admin::chain(&error.without_url())
 }
 
-/// PURE: the number of proofs in a state, from the service's metrics; the ones that it has no
-/// sample of are none.
-fn count(metrics: &str, state: State) -> u64 {
-    let name = format!("zero_leader_proofs{{state=\"{}\"}} ", state.word());
-    let sample = metrics.lines().find_map(|line| line.strip_prefix(&name));
-    sample.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
+/// PURE: the number of proofs in each state, from the service's metrics, which have a sample of each;
+/// or what is wrong with them.
+fn census(metrics: &str) -> Result<Vec<(State, u64)>, String> {
+    let counted = State::ALL.map(|state| {
+        let sample = format!("zero_leader_proofs{{state=\"{}\"}}", state.word());
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix(&sample));
+        let count = values.next().and_then(|value| value.trim().parse().ok());
+        count.map(|count| (state, count)).ok_or_else(|| format!("its /metrics have no `{sample}`"))
+    });
+    counted.into_iter().collect()
 }
 
 /// What the service made of a submission.
@@ -343,8 +347,15 @@ mod tests {
     }
 
     #[test]
-    fn a_state_without_a_sample_has_no_proof() {
-        let metrics = "# TYPE zero_leader_proofs gauge\nzero_leader_proofs{state=\"failed\"} 3\n";
-        assert_eq!([State::Failed, State::Queued].map(|state| count(metrics, state)), [3, 0]);
+    fn metrics_without_a_sample_of_each_state_are_of_no_proof_service() {
+        let line = |state: State| format!("zero_leader_proofs{{state=\"{}\"}} 3\n", state.word());
+        let whole: String = State::ALL.map(line).concat();
+        assert_eq!(census(&whole), Ok(State::ALL.map(|state| (state, 3)).into()));
+        let other = whole.replace(&line(State::Failed), "");
+        let wrong = whole.replace(&line(State::Failed), "zero_leader_proofs{state=\"failed\"} x\n");
+        for metrics in ["", "<html>", &other, &wrong] {
+            let why = census(metrics).unwrap_err();
+            assert!(why.contains("no `zero_leader_proofs{state="), "{why}");
+        }
     }
 }
