@@ -10,14 +10,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use amqp_admin::{Holder, Lease, QueueName, QueueRole, VhostName, classify};
+use amqp_admin::{Holder, VhostName};
 
 use crate::snapshot::{Snapshot, SourceKind, VhostReading};
 
 mod known;
+mod roles;
 mod target;
 
 pub use known::{Known, KnownTarget};
+use roles::{Roles, is_work};
 pub use target::{LeaseName, Target};
 
 /// The annotation that Kubernetes reads (since 1.22), a 32-bit number; without it a pod costs 0.
@@ -82,40 +84,20 @@ pub struct TaskHolder {
 /// Those of the broker's clients that may hold tasks. `snapshot` knows the queues.
 #[must_use]
 pub fn task_holders(holders: &[Holder], snapshot: &Snapshot, now: Instant) -> Vec<TaskHolder> {
-    let mut roles: HashMap<&VhostName, HashMap<QueueName, QueueRole>> = HashMap::new();
-    for vhost in snapshot.vhosts.keys() {
-        snapshot.each_queue(vhost, |queue| {
-            roles.entry(vhost).or_default().insert(queue.name.clone(), queue.role);
-        });
-    }
-    let is_work = |vhost: &VhostName, name: &QueueName| {
-        let known = roles.get(vhost).and_then(|roles| roles.get(name)).copied();
-        is_work(known.unwrap_or_else(|| classify(name, Lease::Unknown)))
-    };
-    let held = holders.iter().filter_map(|holder| {
-        let works = holder.queues.iter().any(|queue| is_work(&holder.vhost, queue));
-        if !works && !holder.queues.is_empty() {
-            return None;
-        }
+    let roles = Roles::of(snapshot);
+    let held = holders.iter().filter(|holder| roles.may_hold(holder)).map(|holder| {
         // A worker takes tasks and commands on one channel, which has one count for both.
         let none = tasks_in_hand(snapshot, &holder.vhost, now) == Some(0);
-        Some(TaskHolder {
+        TaskHolder {
             pod: holder.pod.clone(),
             address: holder.client.host.parse().ok().map(|address: IpAddr| address.to_canonical()),
             told: holder.pod.clone().unwrap_or_else(|| holder.client.to_string()),
-            is_worker: works && snapshot.vhosts.contains_key(&holder.vhost),
+            is_worker: roles.works(holder) && snapshot.vhosts.contains_key(&holder.vhost),
             tasks: if none { Some(0) } else { holder.unacked },
             acked: holder.acked,
-        })
+        }
     });
     held.collect()
-}
-
-fn is_work(role: QueueRole) -> bool {
-    match role {
-        QueueRole::Task(_) | QueueRole::Other => true,
-        QueueRole::Result | QueueRole::Control | QueueRole::DeadLetter => false,
-    }
 }
 
 /// Tasks that anybody in a vhost holds, counted live a moment ago.
@@ -140,6 +122,7 @@ pub fn hidden(holders: &[Holder], snapshot: &Snapshot, now: Instant) -> Result<u
             snapshot.failures.values().next().map_or("the first read is under way", String::as_str);
         return Err(format!("its queues were not read yet: {why}"));
     }
+    let roles = Roles::of(snapshot);
     let mut hidden = 0_u64;
     for (vhost, reading) in &snapshot.vhosts {
         let age = reading.age(now);
@@ -149,7 +132,9 @@ pub fn hidden(holders: &[Holder], snapshot: &Snapshot, now: Instant) -> Result<u
         let Some(in_hand) = counted(reading) else {
             return Err(format!("vhost `{vhost}`: some queues do not say what is in hand"));
         };
-        let of_vhost = holders.iter().filter(|holder| holder.vhost == *vhost);
+        // What a leader holds are results.
+        let of_vhost =
+            holders.iter().filter(|holder| holder.vhost == *vhost && roles.may_hold(holder));
         let shown: u64 = of_vhost.filter_map(|holder| holder.unacked).sum();
         hidden += in_hand.saturating_sub(shown);
     }

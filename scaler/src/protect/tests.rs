@@ -1,6 +1,6 @@
 //! What costs follow from what is seen.
 
-use amqp_admin::{Client, Pool, Queue, QueueKind, QueueState, Reading};
+use amqp_admin::{Client, Pool, Queue, QueueKind, QueueName, QueueRole, QueueState, Reading};
 use proptest::prelude::*;
 
 use super::*;
@@ -291,6 +291,10 @@ fn tasks_that_no_channel_shows_are_counted_and_what_is_not_known_is_no_zero() {
     assert_eq!(counted(Some(3), Some(1)), Ok(2));
     assert_eq!(counted(Some(3), None), Ok(3));
     assert_eq!(counted(Some(0), Some(1)), Ok(0), "a channel that lags");
+    let both = [channel(&["task-ipc-routing-key"], Some(0)), channel(&["AbCdE"], Some(1))];
+    let results = [task(Some(1))[0], ("AbCdE", QueueRole::Result, Some(1))];
+    let beside = hidden(&both, &snapshot(&results, now), now);
+    assert_eq!(beside, Ok(1), "a leader's result is no task");
     assert!(counted(None, Some(1)).is_err());
     assert!(hidden(&[], &Snapshot::default(), now).is_err());
     let old = now + Duration::from_secs(31);
