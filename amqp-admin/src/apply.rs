@@ -42,7 +42,8 @@ pub struct Progress<'a> {
 }
 
 impl Applier<'_> {
-    /// Carries out every step. `backup` is needed by plans that [`Plan::needs_backup`]; it is
+    /// Carries out every step; after one that no connection could be had for no further is begun.
+    /// `backup` is needed by plans that [`Plan::needs_backup`]; it is
     /// closed when every message in it has been removed.
     pub async fn apply(
         &self,
@@ -50,18 +51,20 @@ impl Applier<'_> {
         mut backup: Option<BackupWriter>,
         mut progress: impl FnMut(Progress<'_>) + Send,
     ) -> Result<Report, BackupError> {
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut unreachable) = (Vec::new(), false);
         for (number, step) in plan.steps.iter().enumerate() {
             // A leader is not ended for tasks that are still there.
             let too_early = matches!(step.act, Act::Tell { .. })
                 && outcomes.iter().any(|outcome: &Outcome| !outcome.end.is_success());
-            let (end, remark) = if too_early || self.stop.load(Ordering::Relaxed) {
+            let (end, remark) = if too_early || unreachable || self.stop.load(Ordering::Relaxed) {
                 (End::NotStarted, None)
             } else {
                 let mut told = |sifted: &Sifted| {
                     progress(Progress { step: number, queue: &step.queue, sifted: *sifted });
                 };
-                self.step(&plan.vhost, step, backup.as_mut(), &mut told).await
+                let done = self.step(&plan.vhost, step, backup.as_mut(), &mut told).await;
+                unreachable = done.is_err();
+                done.unwrap_or_else(|error| (Failure::from(error).into(), None))
             };
             outcomes.push(Outcome { step: step.clone(), end, remark });
         }
@@ -75,24 +78,21 @@ impl Applier<'_> {
         Ok(Report { outcomes, backup: path })
     }
 
+    /// One step, over a connection of its own; an error: there is none to be had.
     async fn step(
         &self,
         vhost: &VhostName,
         step: &Step,
         backup: Option<&mut BackupWriter>,
         told: &mut (dyn FnMut(&Sifted) + Send + '_),
-    ) -> (End, Option<String>) {
-        let connected = BrokerConnection::connect(self.endpoint, vhost, self.timeout).await;
-        let mut connection = match connected {
-            Ok(connection) => connection,
-            Err(error) => return (Failure::from(error).into(), None),
-        };
+    ) -> Result<(End, Option<String>), Error> {
+        let mut connection = BrokerConnection::connect(self.endpoint, vhost, self.timeout).await?;
         let mut remark = None;
         let queue = &step.queue;
         let work = Work { applier: self, connection: &mut connection, queue, backup, told };
         let end = work.perform(&step.act, &mut remark).await;
         connection.close().await;
-        (end.unwrap_or_else(End::from), remark)
+        Ok((end.unwrap_or_else(End::from), remark))
     }
 }
 

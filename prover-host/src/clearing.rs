@@ -1,13 +1,36 @@
 //! I/O: clears away what attempts have left in the broker, and lets go of proofs that are not to be
 //! kept any longer.
 
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
 use crate::clock;
 use crate::ledger::{self, LedgerError, Unswept};
 use crate::proofs::Proofs;
 use crate::sweep::Leavings;
 
+/// Between two looks at what is to be cleared away.
+const TICK: Duration = Duration::from_secs(5);
+
 impl Proofs {
-/// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
+    /// Clears away and lets go, now and then, until `shutdown`. Nobody waits for it: a broker that does
+    /// not answer holds up no proof.
+    pub(crate) async fn keep_clear(&self, shutdown: &CancellationToken) -> Result<(), LedgerError> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+            self.sweep_all().await?;
+            self.let_go().await?;
+        }
+    }
+
+    /// Clears away what ended attempts have left in the broker. What cannot be cleared now is tried
     /// again.
     pub(crate) async fn sweep_all(&self) -> Result<(), LedgerError> {
         for left in self.ledger.with(|c| ledger::unswept(c, None)).await? {
@@ -71,9 +94,10 @@ impl Proofs {
             }
             let drop_witness = self.store.dropping_witness(&proof.subject.digest);
             let row = proof.clone();
-            self.ledger.with(move |c| ledger::remove(c, &row, drop_witness)).await?;
-            self.store.forget(&proof.id, proof.attempts);
-            tracing::info!(proof = proof.id, "let go, as --keep and --keep-for say");
+            if self.ledger.with(move |c| ledger::remove(c, &row, drop_witness)).await? {
+                self.store.forget(&proof.id, proof.attempts);
+                tracing::info!(proof = proof.id, "let go, as --keep and --keep-for say");
+            }
         }
         Ok(())
     }

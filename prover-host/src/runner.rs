@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempting, End, Ran};
@@ -24,16 +24,40 @@ use crate::proofs::{Proofs, ended};
 use crate::reason::Reason;
 use crate::turn::{Turn, turn};
 
-/// Between two looks at what waits for its time, and at what is to be cleared away.
+/// Between two looks at what waits for its time.
 const TICK: Duration = Duration::from_secs(5);
+/// After `shutdown` so long is given to clearing away: with the end of the leaders before it less than
+/// what Kubernetes gives a pod (the chart's 120 s). What is left then is cleared away at the next start.
+const LAST_SWEEPS: Duration = Duration::from_secs(30);
 
 impl Proofs {
     /// Runs proofs until `shutdown`; then their leaders end, and they wait for the next start.
     /// `unjudged` are those whose verifier was cut off, as [`Self::resume`] told.
     pub async fn run(
         self: Arc<Self>,
-        mut unjudged: VecDeque<Proof>,
+        unjudged: VecDeque<Proof>,
         shutdown: CancellationToken,
+    ) -> Result<(), LedgerError> {
+        let working = async {
+            tokio::try_join!(self.prove_all(unjudged, &shutdown), self.keep_clear(&shutdown))?;
+            self.sweep_all().await
+        };
+        let late = async {
+            shutdown.cancelled().await;
+            sleep(LAST_SWEEPS).await;
+            self.sweeper.give_up();
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = working => ended,
+            never = late => never,
+        }
+    }
+
+    async fn prove_all(
+        self: &Arc<Self>,
+        mut unjudged: VecDeque<Proof>,
+        shutdown: &CancellationToken,
     ) -> Result<(), LedgerError> {
         let mut changes = self.changes();
         let mut ticks = interval(TICK);
@@ -41,7 +65,7 @@ impl Proofs {
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.options.parallel {
-                let (proofs, cut) = (Arc::clone(&self), shutdown.clone());
+                let (proofs, cut) = (Arc::clone(self), shutdown.clone());
                 if let Some(proof) = unjudged.pop_front() {
                     running.spawn(async move { proofs.judge_late(&proof, &cut).await });
                     continue;
@@ -62,17 +86,14 @@ impl Proofs {
             tokio::select! {
                 _ = changes.changed() => {}
                 Some(ended) = running.join_next() => told(ended)?,
-                _ = ticks.tick() => {
-                    self.sweep_all().await?;
-                    self.let_go().await?;
-                }
+                _ = ticks.tick() => {}
                 () = shutdown.cancelled() => break,
             }
         }
         while let Some(ended) = running.join_next().await {
             told(ended)?;
         }
-        self.sweep_all().await
+        Ok(())
     }
 
     /// Whose turn it is.

@@ -7,11 +7,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use amqp_admin::{
-    Act, Applier, BackupReader, BackupWriter, Endpoint, Lease, Opening, Plan, Pool, Queue, QueueKind, QueueName,
-    QueueRole, Reading, Restorable, TaskFilter, VhostName, Wanted, chain, classify, task_queue_names,
+    Act, Applier, BackupReader, BackupWriter, Endpoint, Lease, Opening, Plan, Pool, Queue,
+    QueueKind, QueueName, QueueRole, Reading, Restorable, TaskFilter, VhostName, Wanted, chain,
+    classify, task_queue_names,
 };
 use amqp_gateway::QueuePolicy;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::store::numbered;
@@ -26,6 +28,7 @@ pub struct Sweeper {
     vhost: VhostName,
     policy: QueuePolicy,
     turn: Mutex<()>,
+    given_up: CancellationToken,
 }
 
 /// What an attempt may have left behind.
@@ -43,11 +46,27 @@ impl Sweeper {
     /// Of this vhost of a broker.
     #[must_use]
     pub fn new(endpoint: Endpoint, vhost: VhostName, policy: QueuePolicy) -> Self {
-        Self { endpoint, vhost, policy, turn: Mutex::new(()) }
+        let (turn, given_up) = (Mutex::new(()), CancellationToken::new());
+        Self { endpoint, vhost, policy, turn, given_up }
+    }
+
+    /// From now on nothing is waited for: what is under way is left as it is. A message that is in a
+    /// backup by then may be in its queue as well.
+    pub fn give_up(&self) {
+        self.given_up.cancel();
     }
 
     /// Removes them: how many tasks, or why not all.
     pub async fn sweep(&self, leavings: &Leavings<'_>) -> Result<u64, String> {
+        tokio::select! {
+            swept = self.swept(leavings) => swept,
+            () = self.given_up.cancelled() => {
+                Err("the broker did not answer in time, and the service ends".to_owned())
+            }
+        }
+    }
+
+    async fn swept(&self, leavings: &Leavings<'_>) -> Result<u64, String> {
         let _turn = self.turn.lock().await;
         let plan = plan(self.vhost.clone(), self.policy, leavings);
         if plan.steps.is_empty() {

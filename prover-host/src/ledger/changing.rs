@@ -151,20 +151,21 @@ pub fn explain(connection: &Connection, proof: i64, reason: &str) -> Result<(), 
     Ok(())
 }
 
-/// Removes a row. `drop_witness` is called when no other proof has the same; nobody else works on
-/// the ledger meanwhile.
+/// Removes the row of a proof that has ended. `drop_witness` is called when no other proof has the
+/// same; nobody else works on the ledger meanwhile. False: it was put back a moment ago.
 pub fn remove(
     connection: &mut Connection,
     proof: &Proof,
     drop_witness: impl FnOnce(),
-) -> Result<(), LedgerError> {
+) -> Result<bool, LedgerError> {
     let change = connection.transaction()?;
-    change.execute("DELETE FROM proofs WHERE number = ?1", [proof.number])?;
+    let removed = change
+        .execute("DELETE FROM proofs WHERE number = ?1 AND ended IS NOT NULL", [proof.number])?;
     let others = "SELECT EXISTS (SELECT 1 FROM proofs WHERE digest = ?1)";
     let shared: bool = change.query_row(others, [&proof.subject.digest], |row| row.get(0))?;
     change.commit()?;
     if !shared {
         drop_witness();
     }
-    Ok(())
+    Ok(removed > 0)
 }

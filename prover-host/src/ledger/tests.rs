@@ -1,3 +1,5 @@
+//! What the ledger keeps, lets happen, and lets go.
+
 use tempfile::TempDir;
 
 use super::*;
@@ -17,10 +19,9 @@ fn entered(connection: &mut Connection, block: u64, chain: Option<&str>) -> i64 
     let subject = Subject { digest, bytes: 9, blocks: vec![of], chain_id: 1 };
     let (kind, chain, deadline) = (Kind::Proof, chain.map(ToOwned::to_owned), None);
     let wish = Wish { kind, chain, priority: 0, deadline, force: true };
-    match enter(connection, &subject, &wish, 1, || Ok(())).unwrap() {
-        Entered::New(proof) => proof.number,
-        other => panic!("{other:?}"),
-    }
+    let became = enter(connection, &subject, &wish, 1, || Ok(())).unwrap();
+    let Entered::New(proof) = became else { panic!("{became:?}") };
+    proof.number
 }
 
 /// An end in this state, with a file if it is a good one.
@@ -85,6 +86,22 @@ async fn those_that_ended_last_are_kept_and_those_that_left_something_in_the_bro
     let (by_end, unswept, all) = told.await.unwrap();
     assert_eq!((by_end, unswept), (vec![2], [vec![], vec![]]));
     assert_eq!(all, [vec![3], vec![]]);
+}
+
+#[tokio::test]
+async fn what_was_put_back_is_not_let_go() {
+    let (_folder, ledger) = opened();
+    let told = ledger.with(|connection| {
+        let number = entered(connection, 7, None);
+        tried(connection, number, (State::Failed, 10));
+        let (listed, mut dropped) = (row(connection, number), 0);
+        requeue(connection, number)?;
+        let back = remove(connection, &listed, || dropped += 1)?;
+        tried(connection, number, (State::Failed, 20));
+        let ended = remove(connection, &listed, || dropped += 1)?;
+        Ok((back, ended, dropped, by_number(connection, number)?))
+    });
+    assert_eq!(told.await.unwrap(), (false, true, 1, None));
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 //! they should be.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::harness;
 use tests::rabbitmq::RabbitConfig;
@@ -75,6 +76,28 @@ async fn a_disk_that_fills_up_in_mid_run_loses_no_proof() {
     assert_eq!(proof["state"], "verified", "{proof:#}\n{}", service.log());
     assert_eq!(service.settles(id).await["state"], "verified");
     drop(service);
+}
+
+#[tokio::test]
+async fn a_broker_that_swallows_all_it_is_sent_holds_up_no_proof_and_no_end() {
+    let Some(vhost) = harness::vhost("swallows") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
+    let mut service = setting.start(&["--parallel", "1"]).await;
+    let first = service.submit(&V07, 3, "").await;
+    service.runs(first["id"].as_str().unwrap()).await;
+    service.signal(Signal::KILL);
+    service.ended().await;
+    // Connections are taken, and nothing is ever read or said.
+    let silence = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("amqp://guest:guest@{}/{}", silence.local_addr().unwrap(), vhost.name());
+    let mut service = setting.start(&["--parallel", "2", "--amqp-uri", &uri]).await;
+    // The first one's old attempt cannot be cleared away by now.
+    service.begins_attempt(first["id"].as_str().unwrap(), 2).await;
+    let second = service.submit(&V07, 4, "").await;
+    service.begins_attempt(second["id"].as_str().unwrap(), 1).await;
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended().await.code(), Some(0), "{}", service.log());
 }
 
 #[tokio::test]
