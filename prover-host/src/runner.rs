@@ -74,13 +74,13 @@ impl Proofs {
                 let stop = shutdown.child_token();
                 let (told, progress) = watch::channel(None);
                 self.goes_live(proof.number, progress, stop.clone());
-                let Some(begun) = self.begin(&proof).await? else {
+                let Some((proof, attempt)) = self.begin(&proof).await? else {
                     // It was called off at just this moment.
                     self.rests(proof.number);
                     continue;
                 };
                 running.spawn(async move {
-                    proofs.prove(&proof, &begun, before.as_ref(), (told, stop, cut)).await
+                    proofs.prove(&proof, &attempt, before.as_ref(), (told, stop, cut)).await
                 });
             }
             tokio::select! {
@@ -119,14 +119,16 @@ impl Proofs {
         Ok(None)
     }
 
-    async fn begin(&self, proof: &Proof) -> Result<Option<Attempt>, LedgerError> {
+    /// A proof as it stands from its attempt's begin on; nothing: it was called off a moment ago.
+    async fn begin(&self, proof: &Proof) -> Result<Option<(Proof, Attempt)>, LedgerError> {
         let (row, now) = (proof.clone(), clock::wall_ms());
         let prover = self.prover.version.clone();
         let begun = self.ledger.patiently(move |connection| {
             if let Some(prover) = prover {
                 ledger::name_prover(connection, row.number, &prover)?;
             }
-            ledger::begin(connection, &row, now)
+            let begun = ledger::begin(connection, &row, now)?;
+            Ok(ledger::by_number(connection, row.number)?.zip(begun))
         });
         let begun = begun.await?;
         self.change();
