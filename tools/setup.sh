@@ -25,8 +25,7 @@ What is set up
   --namespace NAME       of the release; provers without it
   --release NAME         zero without it
   --chart PATH           folder or .tgz; helm/zero-prover of this repository without it
-  --values FILE          values for the chart; may be repeated, later ones win. Without it, with --project:
-                         helm/zero-prover/values-gke.yaml, with the registry and the network of the project
+  --values FILE          values for the chart; may be repeated, later ones win
   --prometheus           the Prometheus operator too
   --prove WITNESS        at the end prove this file or folder, and have it verified
   --out DIR              where proofs go; proofs without it

@@ -8,17 +8,7 @@ KINDS=''
 values_arguments() {
     local file
     WITH_VALUES=()
-    gke_values
     for file in "${VALUES[@]}"; do WITH_VALUES+=(--values "$file"); done
-    WITH_VALUES+=("${SETTINGS[@]}")
-}
-
-# Without others the cluster of --project gets the values for it. Registry and network have the names that Terraform gives.
-gke_values() {
-    SETTINGS=()
-    [[ -n $PROJECT && ${#VALUES[@]} == 0 ]] || return 0
-    VALUES=("$ROOT/helm/zero-prover/values-gke.yaml")
-    SETTINGS=(--set "image.registry=$REGION-docker.pkg.dev/$PROJECT/$NAME" --set "circuits.pvc.filestoreNetwork=$NAME-vpc")
 }
 
 # Sets KINDS to the kinds of objects that these values make. Values that do not go together are refused here, before

@@ -77,28 +77,6 @@ fn an_empty_project_becomes_a_release_and_goes_again() {
     proofs_outlive_the_cluster(&place, &yes);
 }
 
-#[test]
-fn without_values_a_new_cluster_gets_those_for_it() {
-    let test = "setup_gke_values";
-    let Some(place) = Place::find(test, Generation::V4, GKE) else { return };
-    terraform(&place);
-    let own = ["--dry-run", "--name", "second", "--region", "europe-west4"];
-    let answer = place.scene.ends(0, "setup.sh", &gke(&place, &own));
-    let installs =
-        answer.stdout.lines().find(|line| line.starts_with("helm upgrade --install zero"));
-    let installs = installs.unwrap_or_else(|| panic!("{}", answer.stdout));
-    for words in [
-        "helm/zero-prover/values-gke.yaml",
-        "--set image.registry=europe-west4-docker.pkg.dev/my-project/second",
-        "--set circuits.pvc.filestoreNetwork=second-vpc",
-    ] {
-        assert!(installs.contains(words), "{installs}");
-    }
-    let answer =
-        place.scene.ends(0, "setup.sh", &gke(&place, &["--dry-run", "--values", "values.yaml"]));
-    assert!(!answer.stdout.contains("values-gke.yaml"), "{}", answer.stdout);
-}
-
 /// And the next cluster takes them over.
 fn proofs_outlive_the_cluster(place: &Place, yes: &[&str]) {
     let scene = &place.scene;
