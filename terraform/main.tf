@@ -28,6 +28,9 @@ locals {
     "storage.googleapis.com",
   ] : []
 
+  # GKE chooses three when none are named. What a pool begins with is said for each of them.
+  zone_count = length(var.zones) > 0 ? length(var.zones) : 3
+
   filestore_regional = contains(["REGIONAL", "ENTERPRISE"], var.filestore_tier)
 
   budget_wanted = var.budget_amount != null
@@ -90,12 +93,14 @@ module "cluster" {
 module "default_pool" {
   source = "./modules/node-pool"
 
-  project_id      = var.project_id
-  cluster         = module.cluster.id
-  name            = "default-node-pool"
-  machine_type    = var.default_pool_machine_type
-  disk_type       = var.default_pool_disk_type
-  disk_size_gb    = var.default_pool_disk_size_gb
+  project_id   = var.project_id
+  cluster      = module.cluster.id
+  name         = "default-node-pool"
+  machine_type = var.default_pool_machine_type
+  disk_type    = var.default_pool_disk_type
+  disk_size_gb = var.default_pool_disk_size_gb
+  # One at least: the cluster's own pods need somewhere to be.
+  initial_nodes   = ceil(var.default_pool_min_nodes / local.zone_count)
   min_nodes       = var.default_pool_min_nodes
   max_nodes       = var.default_pool_max_nodes
   max_surge       = var.default_pool_max_surge
@@ -108,12 +113,14 @@ module "default_pool" {
 module "highmem_pool" {
   source = "./modules/node-pool"
 
-  project_id      = var.project_id
-  cluster         = module.cluster.id
-  name            = "highmem-node-pool"
-  machine_type    = var.highmem_pool_machine_type
-  disk_type       = var.highmem_pool_disk_type
-  disk_size_gb    = var.highmem_pool_disk_size_gb
+  project_id   = var.project_id
+  cluster      = module.cluster.id
+  name         = "highmem-node-pool"
+  machine_type = var.highmem_pool_machine_type
+  disk_type    = var.highmem_pool_disk_type
+  disk_size_gb = var.highmem_pool_disk_size_gb
+  # Never more than may be there: they cost dollars an hour.
+  initial_nodes   = min(ceil(var.highmem_pool_min_nodes / local.zone_count), floor(var.highmem_pool_max_nodes / local.zone_count))
   min_nodes       = var.highmem_pool_min_nodes
   max_nodes       = var.highmem_pool_max_nodes
   max_surge       = var.highmem_pool_max_surge

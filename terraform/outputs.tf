@@ -33,7 +33,7 @@ output "get_credentials" {
 }
 
 output "network_name" {
-  description = "Name of the VPC; a StorageClass of the Filestore driver has to name it"
+  description = "Name of the VPC; `circuits.pvc.filestoreNetwork` of the chart"
   value       = module.network.network_name
 }
 
@@ -51,12 +51,12 @@ output "node_pools" {
 }
 
 output "image_repository" {
-  description = "Where images are pushed to and pulled from; null without Artifact Registry"
+  description = "Where images are pushed to and pulled from, `image.registry` of the chart; null without Artifact Registry"
   value       = one(module.registry[*].repository)
 }
 
 output "proofs_bucket" {
-  description = "Name of the bucket for proofs; null without one"
+  description = "Name of the bucket for copies of proofs; null without one"
   value       = one(module.proofs[*].name)
 }
 

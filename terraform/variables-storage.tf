@@ -13,7 +13,7 @@ variable "image_tags_immutable" {
 }
 
 variable "proofs_bucket_enabled" {
-  description = "Whether a bucket for proofs is made"
+  description = "Whether a bucket for copies of proofs is made; nothing of ours writes to it"
   type        = bool
   default     = true
   nullable    = false
@@ -42,7 +42,7 @@ variable "proofs_bucket_location" {
 }
 
 variable "proofs_retention_days" {
-  description = "Age in days at which a proof is deleted; null keeps proofs for ever"
+  description = "Age in days at which what is in the bucket for proofs is deleted; null keeps it for ever"
   type        = number
   default     = null
 
@@ -53,14 +53,14 @@ variable "proofs_retention_days" {
 }
 
 variable "proofs_bucket_writers" {
-  description = "Kubernetes service accounts that may write to the bucket for proofs, each as NAMESPACE/NAME"
+  description = "Kubernetes service accounts of your own jobs that may write to the bucket for proofs, each as NAMESPACE/NAME"
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for account in var.proofs_bucket_writers : can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", account))])
-    error_message = "proofs_bucket_writers has ${jsonencode([for account in var.proofs_bucket_writers : account if !can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", account))])}: write a namespace, a slash and the name of a service account, like zero-prover/leader."
+    error_message = "proofs_bucket_writers has ${jsonencode([for account in var.proofs_bucket_writers : account if !can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", account))])}: write a namespace, a slash and the name of a service account, like provers/copy-proofs."
   }
 
   validation {

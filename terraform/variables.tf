@@ -39,7 +39,7 @@ variable "zones" {
 }
 
 variable "name_prefix" {
-  description = "What the names of all resources begin with; another one for each deployment of a project"
+  description = "What the names of all resources begin with; another one, and a state of its own, for each deployment of a project"
   type        = string
   default     = "zero-prover"
   nullable    = false

@@ -4,7 +4,7 @@ output "backend" {
     terraform {
       backend "gcs" {
         bucket = "${module.bucket.name}"
-        prefix = "zero-prover"
+        prefix = "${var.name_prefix}"
       }
     }
   EOT

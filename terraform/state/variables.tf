@@ -9,6 +9,18 @@ variable "project_id" {
   }
 }
 
+variable "name_prefix" {
+  description = "Prefix of the state in the bucket; the `name_prefix` of the deployment whose state it is, each its own"
+  type        = string
+  default     = "zero-prover"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name_prefix))
+    error_message = "name_prefix is \"${var.name_prefix}\": it has 3 to 20 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen, as that of the deployment."
+  }
+}
+
 variable "name" {
   description = "Name of the bucket, which no other bucket in the world has; null makes one of the project"
   type        = string

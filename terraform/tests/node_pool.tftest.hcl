@@ -9,6 +9,7 @@ variables {
   machine_type    = "t2d-standard-60"
   disk_type       = "pd-balanced"
   disk_size_gb    = 200
+  initial_nodes   = 0
   min_nodes       = 0
   max_nodes       = 7
   max_surge       = 2
@@ -28,6 +29,11 @@ run "as_told" {
   assert {
     condition     = google_container_node_pool.pool.autoscaling[0].total_min_node_count == 0 && google_container_node_pool.pool.autoscaling[0].total_max_node_count == 7 && google_container_node_pool.pool.autoscaling[0].location_policy == "BALANCED"
     error_message = "autoscaling is ${jsonencode(google_container_node_pool.pool.autoscaling)}"
+  }
+
+  assert {
+    condition     = google_container_node_pool.pool.initial_node_count == 0
+    error_message = "it begins with ${google_container_node_pool.pool.initial_node_count} nodes in each zone"
   }
 
   assert {

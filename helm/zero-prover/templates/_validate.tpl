@@ -28,6 +28,10 @@
 {{- $circuits := $v.circuits -}}
 {{- if and (eq $circuits.mode "existingClaim") (not $circuits.existingClaim.name) }}{{ $wrong = append $wrong "circuits.mode is `existingClaim`, but none is named: set circuits.existingClaim.name" }}{{ end -}}
 {{- if and (eq $circuits.mode "existingClaim") (eq $circuits.existingClaim.accessMode "ReadOnlyMany") $circuits.initJob }}{{ $wrong = append $wrong "circuits.existingClaim.accessMode is `ReadOnlyMany`, and such a volume cannot be filled: set circuits.initJob to false, or accessMode to how it can be written" }}{{ end -}}
+{{- if and (eq $circuits.mode "pvc") $circuits.pvc.filestoreNetwork -}}
+{{- if $circuits.pvc.storageClass }}{{ $wrong = append $wrong "circuits.pvc.filestoreNetwork makes a StorageClass, and circuits.pvc.storageClass names another: leave one of them out" }}{{ end -}}
+{{- if ne $circuits.pvc.accessMode "ReadWriteMany" }}{{ $wrong = append $wrong (printf "circuits.pvc.filestoreNetwork is for a volume that many nodes mount, and circuits.pvc.accessMode is `%s`: set it to `ReadWriteMany`" $circuits.pvc.accessMode) }}{{ end -}}
+{{- end -}}
 {{- if and (eq $circuits.mode "gcsfuse") (not $circuits.gcsfuse.bucket) }}{{ $wrong = append $wrong "circuits.mode is `gcsfuse`, but no bucket is named: set circuits.gcsfuse.bucket" }}{{ end -}}
 {{- if and (eq $circuits.mode "image") (not $circuits.image.reference) }}{{ $wrong = append $wrong "circuits.mode is `image`, but no image is named: set circuits.image.reference" }}{{ end -}}
 {{- if and (eq $circuits.mode "image") (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) }}{{ $wrong = append $wrong (printf "circuits.mode `image` needs Kubernetes 1.35, and the cluster has %s: choose another mode" .Capabilities.KubeVersion.Version) }}{{ end -}}

@@ -82,7 +82,7 @@ module "zero_prover" {
   proofs_bucket_name        = "example-proofs"
   proofs_bucket_location    = "EU"
   proofs_retention_days     = 365
-  proofs_bucket_writers     = ["zero-prover/leader"]
+  proofs_bucket_writers     = ["provers/copy-proofs"]
   filestore_enabled         = true
   filestore_tier            = "ZONAL"
   filestore_capacity_gb     = 2048

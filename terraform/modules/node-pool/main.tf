@@ -1,8 +1,9 @@
 resource "google_container_node_pool" "pool" {
-  project            = var.project_id
-  cluster            = var.cluster
-  name               = var.name
-  initial_node_count = var.min_nodes
+  project = var.project_id
+  cluster = var.cluster
+  name    = var.name
+  # In each zone; the autoscaler then keeps the pool between the limits below.
+  initial_node_count = var.initial_nodes
 
   # In all zones together.
   autoscaling {

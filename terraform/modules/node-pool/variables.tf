@@ -28,6 +28,11 @@ variable "disk_size_gb" {
   type        = number
 }
 
+variable "initial_nodes" {
+  description = "Number of nodes that the pool is made with, in each zone"
+  type        = number
+}
+
 variable "min_nodes" {
   description = "Least number of nodes, in all zones together"
   type        = number

@@ -13,7 +13,18 @@ run "named_after_the_project" {
   }
 
   assert {
-    condition     = strcontains(output.backend, "bucket = \"example-project-zero-prover-state\"")
+    condition     = strcontains(output.backend, "bucket = \"example-project-zero-prover-state\"") && strcontains(output.backend, "prefix = \"zero-prover\"")
+    error_message = "backend is ${output.backend}"
+  }
+}
+
+run "a_state_of_its_own_for_each_deployment" {
+  variables {
+    name_prefix = "second"
+  }
+
+  assert {
+    condition     = output.bucket == "example-project-zero-prover-state" && strcontains(output.backend, "prefix = \"second\"")
     error_message = "backend is ${output.backend}"
   }
 }

@@ -6,13 +6,15 @@ run "shapes" {
   command = plan
 
   variables {
-    project_id = "Example Project"
-    name       = "My State"
-    location   = "Europe"
+    project_id  = "Example Project"
+    name_prefix = "Second-"
+    name        = "My State"
+    location    = "Europe"
   }
 
   expect_failures = [
     var.project_id,
+    var.name_prefix,
     var.name,
     var.location,
   ]

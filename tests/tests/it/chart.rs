@@ -2,6 +2,7 @@
 //! definitions of every custom resource that it makes.
 
 mod broker;
+mod gke;
 mod install;
 mod meaning;
 mod nodes;
@@ -33,7 +34,8 @@ fn cases() -> Vec<(String, PathBuf)> {
     let files = std::fs::read_dir(Path::new(CHART).join("ci")).unwrap();
     let paths = files.map(|entry| entry.unwrap().path());
     let named = paths.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path));
-    let mut cases: Vec<_> = named.collect();
+    let gke = ("gke".to_owned(), Path::new(CHART).join("values-gke.yaml"));
+    let mut cases: Vec<_> = named.chain([gke]).collect();
     cases.sort();
     assert!(!cases.is_empty());
     cases

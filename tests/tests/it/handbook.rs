@@ -5,3 +5,4 @@ mod names;
 mod pages;
 mod programs;
 mod trials;
+mod words;

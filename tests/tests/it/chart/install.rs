@@ -48,6 +48,9 @@ fn every_case_is_installed_and_leaves_nothing() {
             let kept = ["PersistentVolumeClaim/zp-circuits".to_owned()];
             let kept = if case == "production" { BTreeSet::from(kept) } else { BTreeSet::new() };
             assert_eq!(left, kept, "{case}: `circuits.pvc.keep` is only there");
+            let class = format!("storageclass/{namespace}-{RELEASE}-circuits");
+            let class = place.plane.kubectl(&["get", &class, "--ignore-not-found"]).unwrap();
+            assert_eq!(class, "", "{case}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_norway::Value;
 
-use super::{RELEASE, all_cases, at, list, of_kind, pod, text, title};
+use super::{NAMESPACE, RELEASE, all_cases, at, list, of_kind, pod, text, title};
 
 /// KEDA makes an autoscaler `keda-hpa-NAME`, and names end at 63.
 const LONGEST_SCALED: usize = 63 - "keda-hpa-".len();
@@ -242,6 +242,10 @@ fn nothing_is_a_hook_but_the_test_and_nothing_is_outside_the_namespace() {
             assert_eq!(instance, Some(&RELEASE.into()), "{}", title(object));
             let kind = text(object, "kind");
             assert!(!kind.starts_with("Cluster") && kind != "Namespace", "{}", title(object));
+            // The one object outside of it, which the values have to ask for; its name says whose it is.
+            let asked = at(object, "parameters.network").as_str() == Some("zero-prover-vpc");
+            let name = format!("{NAMESPACE}-{RELEASE}-circuits");
+            assert!(kind != "StorageClass" || asked && text(object, "metadata.name") == name);
         }
     });
 }

@@ -56,6 +56,18 @@ const TYPED: &[(&[&str], &str)] = &[
         ],
         "such a volume cannot be filled: set circuits.initJob to false",
     ),
+    (
+        &["circuits.pvc.filestoreNetwork=our-vpc"],
+        "circuits.pvc.accessMode is `ReadWriteOnce`: set it to `ReadWriteMany`",
+    ),
+    (
+        &[
+            "circuits.pvc.filestoreNetwork=our-vpc",
+            "circuits.pvc.accessMode=ReadWriteMany",
+            "circuits.pvc.storageClass=standard-rwx",
+        ],
+        "circuits.pvc.filestoreNetwork makes a StorageClass, and circuits.pvc.storageClass names another",
+    ),
     (&["circuits.mode=gcsfuse"], "set circuits.gcsfuse.bucket"),
     (&["circuits.mode=image"], "set circuits.image.reference"),
     (

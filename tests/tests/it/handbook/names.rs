@@ -164,6 +164,24 @@ fn every_value_of_the_chart_that_a_page_names_is_there() {
     assert!(named > 100, "only {named} values");
 }
 
+#[test]
+fn every_output_of_terraform_that_a_page_names_is_there() {
+    let made = ["terraform/outputs.tf", "terraform/state/outputs.tf"].map(repository::text);
+    let output = Regex::new(r"terraform (?:-chdir=\S+ )?output -(?:raw|json) (\w+)").unwrap();
+    let (mut wrong, mut named) = (Vec::new(), BTreeSet::new());
+    for page in pages::all() {
+        for found in output.captures_iter(&page.text) {
+            let block = format!("output \"{}\" {{", &found[1]);
+            if !made.iter().any(|text| text.contains(&block)) {
+                wrong.push(format!("{}: Terraform has no output `{}`", page.path, &found[1]));
+            }
+            named.insert(found[1].to_owned());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(named.len() >= 6, "{named:?}");
+}
+
 /// Whether there is such a value; `*` stands for any key.
 fn has(values: &Value, path: &str) -> bool {
     if FREE.iter().any(|free| path.contains(free)) {

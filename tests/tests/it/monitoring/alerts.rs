@@ -98,11 +98,14 @@ fn promtool_takes_all_rules_together() {
 fn every_alert_has_a_runbook_and_says_whose_it_is() {
     let Some(rules) = rules("alerts_runbooks", &[]) else { return };
     let runbooks = repository::text("docs/alerts.md");
+    let book = repository::text("book.toml");
+    let (_, home) = book.split_once("git-repository-url = \"").unwrap();
+    let (home, _) = home.split_once('"').unwrap();
     let mut names = BTreeSet::new();
     for rule in alerts(&rules) {
         let name = name(&rule);
         assert!(runbooks.contains(&format!("\n## {name}\n")), "docs/alerts.md has no {name}");
-        let link = format!("docs/alerts.md#{}", name.to_lowercase());
+        let link = format!("{home}/blob/main/docs/alerts.md#{}", name.to_lowercase());
         assert_eq!(rule["annotations"]["runbook_url"], link.as_str());
         for text in ["summary", "description"] {
             assert!(

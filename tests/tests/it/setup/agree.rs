@@ -94,7 +94,9 @@ fn the_exit_codes_in_the_guides_are_those_of_the_scripts() {
 #[test]
 fn the_state_is_kept_where_terraforms_own_folder_says() {
     let outputs = text("terraform/state/outputs.tf");
-    assert!(outputs.contains("backend \"gcs\"") && outputs.contains("prefix = \"zero-prover\""));
+    assert!(
+        outputs.contains("backend \"gcs\"") && outputs.contains("prefix = \"${var.name_prefix}\"")
+    );
     assert!(text("tools/backend.tf").contains("backend \"gcs\" {}"));
     assert!(text("terraform/state/main.tf").contains("${var.project_id}-zero-prover-state"));
     let infra = text("tools/lib/infra.sh");
@@ -108,4 +110,15 @@ fn the_state_is_kept_where_terraforms_own_folder_says() {
         text("terraform/modules/bucket/main.tf")
             .contains("resource \"google_storage_bucket\" \"bucket\"")
     );
+}
+
+#[test]
+fn a_state_and_what_it_is_of_have_the_same_prefix_by_default() {
+    let default_of = |file: &str| {
+        let text = text(file);
+        let (_, block) = text.split_once("variable \"name_prefix\" {\n").unwrap();
+        let (_, value) = block.split_once("default     = ").unwrap();
+        value.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(default_of("terraform/state/variables.tf"), default_of("terraform/variables.tf"));
 }

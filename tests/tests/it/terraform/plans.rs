@@ -121,3 +121,23 @@ fn the_full_example_sets_every_variable() {
         assert!(set, "examples/full does not set `{}`", variable.name);
     }
 }
+
+/// What a pool begins with counts in each zone, three where none is named; its limits count in all of them together.
+#[test]
+fn a_pool_begins_with_no_more_nodes_than_it_may_have() {
+    let Some(terraform) = Terraform::find("a_pool_begins") else { return };
+    let two = "zones = [\"us-central1-a\", \"us-central1-b\"]\n";
+    for (variables, default, highmem) in [
+        (String::new(), 1, 0),
+        ("highmem_pool_min_nodes = 2\n".to_owned(), 1, 0),
+        ("highmem_pool_min_nodes = 2\nhighmem_pool_max_nodes = 3\n".to_owned(), 1, 1),
+        (format!("{two}default_pool_min_nodes = 3\nhighmem_pool_min_nodes = 2\n"), 2, 1),
+    ] {
+        let plan = of(&terraform, ".", &variables);
+        let begins = ["default", "highmem"].map(|pool| {
+            let address = format!("module.{pool}_pool.google_container_node_pool.pool");
+            plan.resources[&address]["initial_node_count"].as_u64().unwrap()
+        });
+        assert_eq!(begins, [default, highmem], "{variables}");
+    }
+}
