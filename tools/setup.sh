@@ -26,7 +26,7 @@ What is set up
   --release NAME         zero without it
   --chart PATH           folder or .tgz; helm/zero-prover of this repository without it
   --values FILE          values for the chart; may be repeated, later ones win
-  --prometheus           the Prometheus operator too
+  --prometheus           the Prometheus operator too, and monitors of KEDA for it
   --prove WITNESS        at the end prove this file or folder, and have it verified
   --out DIR              where proofs go; proofs without it
   --pods-limit TIME      how long broker, proof service and scaler may take, like 15m
@@ -35,12 +35,13 @@ What is set up
 How
   --dry-run              change nothing; print each command that would be run, on standard output
   --yes                  nobody is asked
+  --allow-replace        apply Terraform's plan although it destroys or replaces something that is there
   --help                 this
 
 Exit codes
   0    done            5    something is missing; nothing was changed
   1    a step failed   6    the release is not well, or there is no verified proof
-  2    command line    7    not approved           130  stopped
+  2    command line    7    not approved, refused  130  stopped
 TEXT
 }
 
@@ -56,10 +57,14 @@ load() {
     . "$ROOT/tools/lib/options.sh"
     # shellcheck source=lib/target.sh
     . "$ROOT/tools/lib/target.sh"
+    # shellcheck source=lib/helm.sh
+    . "$ROOT/tools/lib/helm.sh"
     # shellcheck source=lib/prerequisites.sh
     . "$ROOT/tools/lib/prerequisites.sh"
     # shellcheck source=lib/steps.sh
     . "$ROOT/tools/lib/steps.sh"
+    # shellcheck source=lib/state.sh
+    . "$ROOT/tools/lib/state.sh"
     # shellcheck source=lib/infra.sh
     . "$ROOT/tools/lib/infra.sh"
     # shellcheck source=lib/operators.sh
@@ -76,6 +81,7 @@ take_option() {
     --chart) value_of CHART "$@" ;;
     --values | -f) one_more_of VALUES "$@" ;;
     --prometheus) PROMETHEUS=yes ;;
+    --allow-replace) ALLOW_REPLACE=yes ;;
     --prove) value_of WITNESS "$@" ;;
     --out) value_of OUT "$@" ;;
     --pods-limit) limit_of PODS_LIMIT "$@" ;;
@@ -109,9 +115,10 @@ check_prerequisites() {
 choose_steps() {
     if wanted infra; then STEPS+=(state cluster credentials); fi
     if wanted operators; then
+        # KEDA's monitor is of a kind of Prometheus'.
+        if [[ $PROMETHEUS == yes ]]; then STEPS+=(prometheus); fi
         if makes ScaledObject; then STEPS+=(keda); fi
         if makes RabbitmqCluster; then STEPS+=(rabbitmq); fi
-        if [[ $PROMETHEUS == yes ]]; then STEPS+=(prometheus); fi
     fi
     if wanted chart; then
         STEPS+=(release pods circuits doctor)
@@ -131,12 +138,16 @@ main() {
     read_options "$@"
     check_options
     check_prerequisites
+    if wanted infra; then
+        terraform_variables
+        check_state
+    fi
     if wanted operators || wanted chart; then
         read_values
         check_monitoring
     fi
     choose_steps
-    trap 'rm -f "$TERRAFORM_DIR/setup.tfplan"' EXIT
+    LEAVES+=("$TERRAFORM_DIR/setup.tfplan")
     tell_plan "What makes \`$RELEASE\` run by context \`$CONTEXT\`"
     ((TO_DO == 0)) || approve "$TO_DO to do."
     do_steps

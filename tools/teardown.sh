@@ -28,7 +28,7 @@ How
 
 Exit codes
   0    done            5    something is missing; nothing was changed
-  1    a step failed   7    not approved, or proofs are at work
+  1    a step failed   7    not approved, proofs are at work, or another cluster's state
   2    command line    130  stopped
 TEXT
 }
@@ -43,10 +43,14 @@ load() {
     . "$ROOT/tools/lib/options.sh"
     # shellcheck source=lib/target.sh
     . "$ROOT/tools/lib/target.sh"
+    # shellcheck source=lib/helm.sh
+    . "$ROOT/tools/lib/helm.sh"
     # shellcheck source=lib/prerequisites.sh
     . "$ROOT/tools/lib/prerequisites.sh"
     # shellcheck source=lib/steps.sh
     . "$ROOT/tools/lib/steps.sh"
+    # shellcheck source=lib/state.sh
+    . "$ROOT/tools/lib/state.sh"
     # shellcheck source=lib/infra.sh
     . "$ROOT/tools/lib/infra.sh"
     # shellcheck source=lib/operators.sh
@@ -76,7 +80,7 @@ check_prerequisites() {
     need_kubectl
     need_helm
     # Of a cluster that Terraform has half destroyed nothing is left to be asked.
-    if [[ -z $PROJECT ]]; then need_cluster; fi
+    if [[ -z $PROJECT ]] || ! wanted infra; then need_cluster; fi
     need_plugin
     tell_lacks
 }
@@ -86,16 +90,17 @@ choose_steps() {
     STEPS+=(proofs)
     if wanted chart || wanted infra; then STEPS+=(uninstall); fi
     if [[ $DELETE_DATA == yes ]] && { wanted chart || wanted infra; }; then STEPS+=(volumes); fi
-    if wanted operators; then STEPS+=(no_prometheus no_rabbitmq no_keda); fi
+    if wanted operators; then STEPS+=(no_rabbitmq no_keda no_prometheus); fi
     if wanted infra; then STEPS+=(destroyed); fi
 }
 
 # A cluster of --project that is there and does not answer may hold proofs at work.
 check_answer() {
-    [[ -z $PROJECT ]] && return 0
+    look_at_cluster ||
+        fail "$FAILED" "whether there is a cluster $NAME-gke-cluster cannot be known: ${STATE##*$'\n'}" 'make gcloud work'
     cluster_answers && return 0
-    [[ -z $(cluster_status) || $STOP_PROOFS == yes ]] && return 0
-    fail "$REFUSED" "the cluster is $(cluster_status) and does not answer by context \`$CONTEXT\`: whether it is proving cannot be known" \
+    [[ -z $CLUSTER_STATUS || $STOP_PROOFS == yes ]] && return 0
+    fail "$REFUSED" "the cluster is $CLUSTER_STATUS and does not answer by context \`$CONTEXT\`: whether it is proving cannot be known" \
         "tools/setup.sh --only infra --project $PROJECT tells kubectl of it; or give --stop-proofs to go on without knowing"
 }
 
@@ -104,7 +109,11 @@ main() {
     read_options "$@"
     check_target
     check_prerequisites
-    check_answer
+    if wanted infra; then
+        terraform_variables
+        check_state
+        check_answer
+    fi
     refuse_while_proving
     choose_steps
     DONE_IS=gone

@@ -44,14 +44,13 @@ fingerprint() {
     printf '%s, %s' "$OURS" "${sum:0:16}"
 }
 
-checksum() {
-    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi
-}
-
 release_is() { printf 'release %s in namespace %s' "$RELEASE" "$NAMESPACE"; }
 
 release_done() {
     helm_look "$RELEASE" "$NAMESPACE"
+    refuse_other_chart
+    refuse_other_values
+    if [[ $HELM_STATUS == pending-* ]]; then refuse_at_work "$RELEASE" "$NAMESPACE"; fi
     case $HELM_STATUS in
     absent) return 1 ;;
     deployed)
@@ -63,14 +62,26 @@ release_done() {
     return 1
 }
 
+# Helm takes the last revision's values when it is given none; what is waited for here is what these options make.
+refuse_other_values() {
+    local kept
+    local -a get=(helm get values "$RELEASE" --namespace "$NAMESPACE" "${HELM_AT[@]}")
+    [[ $HELM_STATUS == absent || ${#VALUES[@]} -gt 0 ]] && return 0
+    kept=$("${get[@]}" --output json 2>&1) || fail "$FAILED" "the values of \`$RELEASE\` cannot be read: ${kept##*$'\n'}" "$(quoted "${get[@]}")"
+    [[ $kept == null || $kept == '{}' ]] && return 0
+    fail "$USAGE" "release \`$RELEASE\` was installed with values of its own, and there is no --values: they would be lost" \
+        "give the same files again; $(quoted "${get[@]}") --output yaml tells what they had, with any password in them"
+}
+
 release_do() {
     helm_unstick "$RELEASE" "$NAMESPACE"
     [[ $HELM_STATUS == uninstalling ]] &&
         fail "$FAILED" "release \`$RELEASE\` is being uninstalled since $HELM_SINCE" \
             "let that end: $(quoted helm uninstall "$RELEASE" --namespace "$NAMESPACE" "${HELM_AT[@]}")"
+    helm_mark "$RELEASE" "$NAMESPACE"
     change "install the release" 'docs/install.md, "When it does not come up"; then the same command again' \
         helm upgrade --install "$RELEASE" "$CHART" --namespace "$NAMESPACE" --create-namespace "${HELM_AT[@]}" \
-        "${WITH_VALUES[@]}" --description "$(fingerprint)"
+        --reset-values "${WITH_VALUES[@]}" "${MARK[@]}" --description "$(fingerprint)"
 }
 
 # Workers are not waited for: they come with the work, and wait for the circuits.

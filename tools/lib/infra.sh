@@ -1,30 +1,17 @@
 # shellcheck shell=bash
-# The cluster on GKE, by Terraform, and its state in a bucket. Terraform's own comparison says what is to be done.
+# The cluster on GKE, by Terraform, and the bucket of its state. Terraform's own comparison says what is to be done.
 
-readonly BACKEND=$ROOT/tools/backend.tf
 readonly PROOFS='module.proofs[0].google_storage_bucket.bucket'
-
-state_bucket() { printf 'gs://%s-zero-prover-state' "$PROJECT"; }
-
-proofs_bucket() { printf 'gs://%s-%s-proofs' "$PROJECT" "$NAME"; }
-
-bucket_there() { gcloud storage buckets describe "$1" --project "$PROJECT" '--format=value(name)' >/dev/null 2>&1; }
-
-# Whether somebody has said already where the state is kept; it is left as it is.
-keeps_own_state() {
-    local file
-    for file in "$TERRAFORM_DIR"/*.tf; do
-        cmp -s "$file" "$BACKEND" && continue
-        grep -Eq '^[[:space:]]*backend[[:space:]]+"' "$file" && return 0
-    done
-    return 1
-}
 
 terraform_variables() {
     local file
-    VARIABLES=(-var "project_id=$PROJECT" -var "region=$REGION" -var "name_prefix=$NAME")
+    VARIABLES=()
     for file in "${VAR_FILES[@]}"; do VARIABLES+=("-var-file=$file"); done
+    # The last one counts, and the context of kubectl is made of these.
+    VARIABLES+=(-var "project_id=$PROJECT" -var "region=$REGION" -var "name_prefix=$NAME")
     TERRAFORM=(terraform "-chdir=$TERRAFORM_DIR")
+    # The API of budgets wants to know whose quota the calls of an own account are.
+    export GOOGLE_BILLING_PROJECT=${GOOGLE_BILLING_PROJECT:-$PROJECT} USER_PROJECT_OVERRIDE=${USER_PROJECT_OVERRIDE:-true}
 }
 
 state_is() { printf 'bucket for Terraform'\''s state, %s' "$(state_bucket)"; }
@@ -51,35 +38,29 @@ state_do() {
             cp "$BACKEND" "$TERRAFORM_DIR/backend.tf"
 }
 
-# The state is found by the project's name each time, so that no file can name another one's.
-terraform_init() {
-    local -a where=()
-    if ! keeps_own_state; then
-        where=(-reconfigure "-backend-config=bucket=$(state_bucket | cut -c6-)" "-backend-config=prefix=$NAME")
-    fi
-    change 'prepare Terraform' 'look whether you may read the bucket of the state' \
-        "${TERRAFORM[@]}" init -input=false "${where[@]}"
-}
-
 cluster_is() { printf 'cluster %s-gke-cluster in %s of project %s, by Terraform' "$NAME" "$REGION" "$PROJECT"; }
 
 # Only Terraform can tell, and it is asked each time.
 cluster_done() {
-    local status
     NOTE='ten to twenty minutes'
-    if status=$(cluster_status) && [[ -n $status ]]; then
-        KIND=look NOTE="it is $status; Terraform compares it with its files, and asks before it changes something"
+    if look_at_cluster && [[ -n $CLUSTER_STATUS ]]; then
+        KIND=look NOTE="it is $CLUSTER_STATUS; Terraform compares it with its files, and asks before it changes something"
     fi
     return 1
 }
 
-cluster_status() {
-    gcloud container clusters describe "$NAME-gke-cluster" --region "$REGION" --project "$PROJECT" \
-        '--format=value(status)' 2>/dev/null
+CLUSTER_STATUS=''
+
+# Sets CLUSTER_STATUS, empty when there is no such cluster. When Google does not tell, it returns 1 with its words in STATE.
+look_at_cluster() {
+    local -a ask=(gcloud container clusters describe "$NAME-gke-cluster" --region "$REGION" --project "$PROJECT")
+    CLUSTER_STATUS=$("${ask[@]}" '--format=value(status)' 2>/dev/null) && return 0
+    STATE=$("${ask[@]}" '--format=value(status)' 2>&1 >/dev/null) || true
+    # The API is not enabled in a project that has no cluster.
+    [[ $STATE == *404* || $STATE == *'ot found'* || $STATE == *'has not been used'* || $STATE == *'is disabled'* ]]
 }
 
 cluster_do() {
-    terraform_variables
     terraform_init
     terraform_plan
     adopt_proofs && terraform_plan
@@ -87,6 +68,7 @@ cluster_do() {
         say '   Terraform has nothing to change'
         return 0
     fi
+    refuse_losses
     approve 'Apply this plan?'
     change 'make the cluster' 'terraform/README.md has what such errors mean; then the same command again' \
         "${TERRAFORM[@]}" apply -input=false setup.tfplan
@@ -116,11 +98,28 @@ terraform_plan() {
 
 # The bucket of proofs that a teardown has left is taken over: it could not be made a second time.
 adopt_proofs() {
+    local planned
     [[ $DRY_RUN == yes || $CHANGES == no ]] && return 1
-    "${TERRAFORM[@]}" show -no-color setup.tfplan | grep -Fq "$PROOFS will be created" || return 1
+    planned=$("${TERRAFORM[@]}" show -no-color setup.tfplan)
+    [[ $planned == *"# $PROOFS will be created"* ]] || return 1
+    [[ ${planned#*"# $PROOFS will be created"} =~ ^[^#]*[[:space:]]name[[:space:]]+=[[:space:]]+\"([^\"]+)\" ]] || return 1
+    STATE_PROOFS=${BASH_REMATCH[1]}
     bucket_there "$(proofs_bucket)" || return 1
     change 'take over the bucket of proofs' 'look whose bucket that is' "${TERRAFORM[@]}" import -input=false \
         "${VARIABLES[@]}" "$PROOFS" "$(proofs_bucket | cut -c6-)"
+}
+
+ALLOW_REPLACE=no
+
+# An apply that destroys something needs a word of its own: --yes is for what setup.sh is for, which is to make something.
+refuse_losses() {
+    local planned losses
+    [[ $DRY_RUN == yes || $ALLOW_REPLACE == yes ]] && return 0
+    planned=$("${TERRAFORM[@]}" show -no-color setup.tfplan)
+    [[ $planned =~ ([0-9]+)\ to\ destroy ]] && ((BASH_REMATCH[1] > 0)) || return 0
+    losses=$(sed -nE 's/^ +# ([^ ]+) .*(destroyed|replaced).*/\1/p' <<<"$planned")
+    fail "$REFUSED" "Terraform would destroy or replace what is there: ${losses//$'\n'/, }; nothing was applied" \
+        'look at the plan above: when it is what you want, the same command with --allow-replace'
 }
 
 credentials_is() { printf 'kubectl'\''s context %s' "$CONTEXT"; }

@@ -29,21 +29,38 @@ claim_cost() {
 }
 
 tell_cloud() {
-    local bucket bytes name size zone
+    local bucket bytes
     for bucket in "$(state_bucket)" "$(proofs_bucket)"; do
         bucket_there "$bucket" || continue
         bytes=$(gcloud storage du --summarize --all-versions "$bucket" --project "$PROJECT" 2>/dev/null) || bytes=
         say "  - bucket $bucket$(bucket_cost "${bytes%%[!0-9]*}"); to delete it: $(quoted gcloud storage rm --recursive "$bucket")"
     done
-    # A claim that was there when its cluster went leaves its disk behind.
+    tell_disks
+    tell_filestore
+    say '  - the APIs that were enabled, which cost nothing'
+    say "    prices are Google's list prices for us-central1; yours: https://cloud.google.com/pricing"
+}
+
+# A claim that was there when its cluster went leaves its disk behind.
+tell_disks() {
+    local name size zone
     while read -r name size zone; do
         [[ -n $name ]] || continue
         say "  - disk $name of $size GB that no machine uses, about $(cents "$((size * CENTS_DISK))"); to delete it:" \
             "$(quoted gcloud compute disks delete "$name" --zone "${zone##*/}" --project "$PROJECT")"
     done <<<"$(gcloud compute disks list --project "$PROJECT" '--filter=name~^pvc- AND -users:*' \
         '--format=value(name,sizeGb,zone)' 2>/dev/null)"
-    say '  - the APIs that were enabled, which cost nothing'
-    say "    prices are Google's list prices for us-central1; yours: https://cloud.google.com/pricing"
+}
+
+# The same of a claim that many nodes mount; whether a cluster still uses it is not told.
+tell_filestore() {
+    local name size tier place
+    while read -r name size tier place; do
+        [[ -n $name ]] || continue
+        say "  - Filestore instance $name ($tier) of $size GB, which some cluster's claim has made and is paid by its capacity;" \
+            "to delete it: $(quoted gcloud filestore instances delete "$name" --location "$place" --project "$PROJECT")"
+    done <<<"$(gcloud filestore instances list --project "$PROJECT" '--filter=name~/instances/pvc-' \
+        '--format=value(name.basename(),fileShares[0].capacityGb,tier,name.segment(3))' 2>/dev/null)"
 }
 
 bucket_cost() {

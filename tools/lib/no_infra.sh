@@ -2,25 +2,21 @@
 # The end of the cluster on GKE. Terraform would delete the bucket of proofs before the cluster, and stop there when proofs
 # are in it: so a bucket that is to stay is taken out of its state first, and setup.sh takes it over again.
 
+# What is protected against deletion.
+readonly PROTECTED=('module.cluster.google_container_cluster.cluster' 'module.filestore[0].google_filestore_instance.circuits')
+
 destroyed_is() { printf 'cluster %s-gke-cluster and all that Terraform has made, destroyed' "$NAME"; }
 
 destroyed_done() {
-    terraform_variables
-    [[ -z $(cluster_status) ]] && ! state_has_something
-}
-
-# Without the bucket of the state there is none.
-state_has_something() {
-    if ! keeps_own_state; then bucket_there "$(state_bucket)" || return 1; fi
-    [[ -n $(cluster_status) ]] && return 0
-    # What it has to say is said when it is done in earnest.
-    (terraform_init) >/dev/null 2>&1 || return 0
-    [[ -n $("${TERRAFORM[@]}" state list 2>/dev/null) ]]
+    if keeps_own_state && [[ $DRY_RUN == yes && ! -d $TERRAFORM_DIR/.terraform ]]; then
+        NOTE='what Terraform has made is not known before its init'
+        return 1
+    fi
+    [[ -z $CLUSTER_STATUS && -z $STATE_LIST ]]
 }
 
 destroyed_do() {
     local next='terraform/README.md, "Tear it down"; then the same command again'
-    terraform_variables
     if ! keeps_own_state && ! cmp -s "$BACKEND" "$TERRAFORM_DIR/backend.tf"; then
         change 'say where the state is kept' "look whether $TERRAFORM_DIR can be written" \
             cp "$BACKEND" "$TERRAFORM_DIR/backend.tf"
@@ -28,23 +24,41 @@ destroyed_do() {
     terraform_init
     if proofs_stay; then
         change 'leave the bucket of proofs to itself' "$next" "${TERRAFORM[@]}" state rm module.proofs
-    elif [[ $DELETE_DATA == yes ]] && bucket_there "$(proofs_bucket)"; then
+    elif [[ $DELETE_DATA == yes ]] && bucket_has_something "$(proofs_bucket)"; then
         change 'delete the proofs' "$next" \
             gcloud storage rm --recursive --all-versions "$(proofs_bucket)/**" --project "$PROJECT"
     fi
-    change 'lift the protection against deletion' "$next" "${TERRAFORM[@]}" apply -input=false -auto-approve \
-        "${VARIABLES[@]}" -var deletion_protection=false -target=module.cluster -target=module.filestore
+    lift_protection "$next"
     change 'destroy the cluster' "$next" "${TERRAFORM[@]}" destroy -input=false -auto-approve \
         "${VARIABLES[@]}" -var deletion_protection=false
+    CLUSTER_STATUS=''
     forget_cluster
+}
+
+# lift_protection NEXT: of what is there. An apply makes what is not, and a cluster would be made to be destroyed.
+lift_protection() {
+    local one
+    local -a targets=()
+    for one in "${PROTECTED[@]}"; do
+        [[ $one != *container_cluster* || -n $CLUSTER_STATUS ]] && state_has "$one" || continue
+        targets+=("-target=$one")
+        # One whose making failed would be made anew.
+        [[ $DRY_RUN == no && $("${TERRAFORM[@]}" state show -no-color "$one" 2>/dev/null) == *': (tainted)'* ]] &&
+            change 'lift the protection against deletion' "$1" "${TERRAFORM[@]}" untaint "$one"
+    done
+    ((${#targets[@]} == 0)) && return 0
+    change 'lift the protection against deletion' "$1" "${TERRAFORM[@]}" apply -input=false -auto-approve \
+        "${VARIABLES[@]}" -var deletion_protection=false "${targets[@]}"
 }
 
 # Whether the bucket of proofs is in Terraform's state, has something in it, and may not go.
 proofs_stay() {
+    [[ $DELETE_DATA == no ]] && state_has "$PROOFS" && bucket_has_something "$(proofs_bucket)"
+}
+
+# What is empty has nothing that matches, and gcloud ends badly at that.
+bucket_has_something() {
     local inside
-    [[ $DELETE_DATA == no ]] && bucket_there "$(proofs_bucket)" || return 1
-    "${TERRAFORM[@]}" state list module.proofs 2>/dev/null | grep -q . || return 1
-    # An empty one is no loss.
-    inside=$(gcloud storage ls --all-versions "$(proofs_bucket)/**" --project "$PROJECT" 2>/dev/null) || return 1
-    [[ -n $inside ]]
+    bucket_there "$1" || return 1
+    inside=$(gcloud storage ls --all-versions "$1/**" --project "$PROJECT" 2>/dev/null) && [[ -n $inside ]]
 }

@@ -7,6 +7,7 @@ WORKERS_LIMIT=7500
 
 release_there() {
     helm_look "$RELEASE" "$NAMESPACE"
+    refuse_other_chart
     [[ $HELM_STATUS != absent ]]
 }
 
@@ -94,7 +95,7 @@ volumes_do() {
 # ours RELEASE NAMESPACE: whether setup.sh has installed it.
 ours() {
     helm_look "$1" "$2"
-    [[ $HELM_STATUS != absent && $HELM_NOTE == "$OURS" ]]
+    [[ $HELM_STATUS != absent ]] && made_by_us
 }
 
 not_ours() {
@@ -102,23 +103,35 @@ not_ours() {
     cluster_answers || NOTE='the cluster does not answer'
 }
 
-# How many objects of a kind there are in all namespaces, but for those of this release; `?` when that cannot be known.
+# How many objects of a kind there are in all namespaces, but for those that Helm says are of this release, or of one of OWN:
+# a line for each, as NAMESPACE/NAME. `?` when that cannot be known.
 others() {
-    local told
+    local told form='{range .items[*]}{.metadata.annotations.meta\.helm\.sh/release-namespace}/'
+    form+='{.metadata.annotations.meta\.helm\.sh/release-name}{"\n"}{end}'
     has_kind "$1" || { printf 0 && return; }
-    told=$(kube get "$1" --all-namespaces -o \
-        'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.labels.app\.kubernetes\.io/instance}{"\n"}{end}') ||
-        { printf '?' && return; }
-    grep -Fvxc -e "$NAMESPACE/$RELEASE" -e '' <<<"$told" || true
+    told=$(kube get "$1" --all-namespaces -o "jsonpath=$form") || { printf '?' && return; }
+    grep -Fvxc -e "$NAMESPACE/$RELEASE" -e "$OWN" -e '' <<<"$told" || true
 }
 
-# operator_stays KIND: whether others use it, and how many; a step of its own is then done.
+# operator_stays OWN KIND…: whether others use it, and what of; a step of its own is then done.
 operator_stays() {
-    local count
-    count=$(others "$1")
-    [[ $count == 0 ]] && return 1
-    NOTE="it stays: $count objects of \`$1\` are somebody else's"
+    local kind count found=()
+    OWN=$1
+    shift
+    for kind in "$@"; do
+        count=$(others "$kind")
+        [[ $count == 0 ]] || found+=("$count of \`$kind\`")
+    done
+    ((${#found[@]} == 0)) && return 1
+    printf -v NOTE '%s, ' "${found[@]}"
+    NOTE="it stays: somebody else has ${NOTE%, }"
 }
+
+# With an operator all objects of its kinds go, whoever has made them.
+readonly KEDA_KINDS=({scaledobjects,scaledjobs,triggerauthentications,clustertriggerauthentications}.keda.sh
+    {cloudeventsources,clustercloudeventsources}.eventing.keda.sh)
+readonly PROMETHEUS_KINDS=({servicemonitors,podmonitors,probes,scrapeconfigs,prometheusrules,prometheuses}.monitoring.coreos.com
+    {prometheusagents,alertmanagers,alertmanagerconfigs,thanosrulers}.monitoring.coreos.com)
 
 no_keda_is() { printf 'KEDA taken away'; }
 
@@ -127,7 +140,7 @@ no_keda_done() {
         not_ours
         return 0
     fi
-    operator_stays scaledobjects.keda.sh
+    operator_stays keda/keda "${KEDA_KINDS[@]}"
 }
 
 no_keda_do() {
@@ -137,7 +150,13 @@ no_keda_do() {
 no_prometheus_is() { printf 'Prometheus operator taken away'; }
 
 no_prometheus_done() {
-    ! ours kube-prometheus-stack monitoring && not_ours
+    local own=monitoring/kube-prometheus-stack
+    if ! ours kube-prometheus-stack monitoring; then
+        not_ours
+        return 0
+    fi
+    if ours keda keda; then own+=$'\nkeda/keda'; fi
+    operator_stays "$own" "${PROMETHEUS_KINDS[@]}"
 }
 
 no_prometheus_do() {
@@ -155,7 +174,7 @@ no_rabbitmq_done() {
         not_ours
         return 0
     fi
-    operator_stays rabbitmqclusters.rabbitmq.com
+    operator_stays '' rabbitmqclusters.rabbitmq.com
 }
 
 no_rabbitmq_do() {

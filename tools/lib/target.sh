@@ -44,10 +44,39 @@ check_target() {
         # Terraform would look for it in its own folder.
         VAR_FILES[i]=$(absolute "${VAR_FILES[i]}")
     done
-    [[ -n $PROJECT ]] && CONTEXT=gke_${PROJECT}_${REGION}_$NAME-gke-cluster
+    if [[ -n $PROJECT ]]; then
+        check_files
+        CONTEXT=gke_${PROJECT}_${REGION}_$NAME-gke-cluster
+    fi
     KUBECTL=(kubectl --context "$CONTEXT")
     HELM_AT=(--kube-context "$CONTEXT")
     ZERO=(kubectl zero --context "$CONTEXT" --namespace "$NAMESPACE" --release "$RELEASE")
+}
+
+# The command line is what counts with Terraform, so a file that says otherwise would not be followed.
+check_files() {
+    same_in_files --project project_id "$PROJECT"
+    same_in_files --region region "$REGION"
+    same_in_files --name name_prefix "$NAME"
+}
+
+# same_in_files OPTION VARIABLE VALUE
+same_in_files() {
+    local told
+    told=$(file_says "$2")
+    [[ -z $told || $told == "$3" ]] ||
+        usage_error "the files of variables have $2 = \"$told\", and this run is of \`$3\`: give $1 $told, or mend the file"
+}
+
+# file_says VARIABLE: what Terraform's files of variables have for a text; in a file of HCL at the beginning of a line.
+file_says() {
+    local file blank
+    for file in "$TERRAFORM_DIR"/terraform.tfvars{,.json} "$TERRAFORM_DIR"/*.auto.tfvars{,.json} "${VAR_FILES[@]}"; do
+        [[ -r $file ]] || continue
+        blank=''
+        [[ $file == *.json ]] && blank='[[:space:]]*"'
+        sed -nE "s/^$blank$1\"?[[:space:]]*[=:][[:space:]]*\"([^\"]*)\".*/\1/p" "$file"
+    done | sed -n '$p'
 }
 
 kube() { "${KUBECTL[@]}" "$@"; }
@@ -70,32 +99,6 @@ cluster_answers() {
 }
 
 forget_cluster() { ANSWERS=''; }
-
-# helm_look RELEASE NAMESPACE: sets HELM_STATUS (`absent` when there is none), HELM_CHART, HELM_NOTE and HELM_SINCE.
-helm_look() {
-    local told
-    HELM_STATUS=absent HELM_CHART='' HELM_NOTE='' HELM_SINCE=''
-    cluster_answers || return 0
-    if ! told=$(helm history "$1" --namespace "$2" "${HELM_AT[@]}" --max 1 --output json 2>&1); then
-        [[ $told == *'not found'* ]] && return 0
-        fail "$FAILED" "helm cannot tell of release \`$1\` in \`$2\`: ${told##*$'\n'}" \
-            "look whether you may read Secrets there: $(quoted "${KUBECTL[@]}" auth can-i list secrets -n "$2")"
-    fi
-    [[ $told =~ \"status\":\"([a-z-]+)\" ]] && HELM_STATUS=${BASH_REMATCH[1]}
-    [[ $told =~ \"chart\":\"([^\"]+)\" ]] && HELM_CHART=${BASH_REMATCH[1]}
-    [[ $told =~ \"description\":\"([^\"]+)\" ]] && HELM_NOTE=${BASH_REMATCH[1]}
-    [[ $told =~ \"updated\":\"([^\"]+)\" ]] && HELM_SINCE=${BASH_REMATCH[1]%%.*}
-    return 0
-}
-
-# A helm that was cut off leaves a mark that keeps every other from working; what it has made stays and is taken over.
-helm_unstick() {
-    helm_look "$1" "$2"
-    [[ $HELM_STATUS == pending-* ]] || return 0
-    say "   release \`$1\` is $HELM_STATUS since $HELM_SINCE: a helm was cut off there, its mark is taken away"
-    change "take away the mark of a helm that was cut off" "look at it: helm history $1 --namespace $2" \
-        "${KUBECTL[@]}" --namespace "$2" delete secret -l "owner=helm,name=$1,status=$HELM_STATUS"
-}
 
 # workloads_ready NAMESPACE SELECTOR: a probe for wait_until; there has to be one at least.
 workloads_ready() {

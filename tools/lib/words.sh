@@ -122,4 +122,10 @@ stopped() {
     exit 130
 }
 
+# Files that are of no use behind the end.
+LEAVES=()
+
+tidy() { ((${#LEAVES[@]} == 0)) || rm -rf -- "${LEAVES[@]}"; }
+
 trap stopped INT TERM
+trap tidy EXIT

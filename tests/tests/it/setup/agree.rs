@@ -99,13 +99,21 @@ fn the_state_is_kept_where_terraforms_own_folder_says() {
     );
     assert!(text("tools/backend.tf").contains("backend \"gcs\" {}"));
     assert!(text("terraform/state/main.tf").contains("${var.project_id}-zero-prover-state"));
-    let infra = text("tools/lib/infra.sh");
-    assert!(infra.contains("gs://%s-zero-prover-state"));
+    let state = text("tools/lib/state.sh");
+    assert!(state.contains("gs://%s-zero-prover-state"));
     assert!(text("terraform/main.tf").contains("${var.project_id}-${var.name_prefix}-proofs"));
-    assert!(
-        infra.contains("gs://%s-%s-proofs")
-            && infra.contains("module.proofs[0].google_storage_bucket.bucket")
-    );
+    assert!(state.contains("$PROJECT-$NAME-proofs"));
+    assert!(text("terraform/outputs.tf").contains("output \"proofs_bucket\""));
+    assert!(text("tools/lib/infra.sh").contains("module.proofs[0].google_storage_bucket.bucket"));
+    let ends = text("tools/lib/no_infra.sh");
+    for (module, what) in [
+        ("cluster", "google_container_cluster.cluster"),
+        ("filestore", "google_filestore_instance.circuits"),
+    ] {
+        let resource = format!("resource \"{}\"", what.replace('.', "\" \""));
+        assert!(text(&format!("terraform/modules/{module}/main.tf")).contains(&resource));
+        assert!(ends.contains(what), "{what} is protected");
+    }
     assert!(
         text("terraform/modules/bucket/main.tf")
             .contains("resource \"google_storage_bucket\" \"bucket\"")

@@ -9,7 +9,7 @@ use tests::repository;
 use super::place::{GKE, Place};
 
 /// A copy of Terraform's folder, so that nothing is written into this repository.
-fn terraform(place: &Place) {
+pub(super) fn terraform(place: &Place) {
     let to = place.scene.path("terraform");
     fs::create_dir(&to).unwrap();
     for entry in fs::read_dir(repository::root().join("terraform")).unwrap() {
@@ -22,7 +22,7 @@ fn terraform(place: &Place) {
     place.scene.write("doubles/cloud/get_credentials", line);
 }
 
-fn gke<'a>(place: &'a Place, more: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn gke<'a>(place: &'a Place, more: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "--project",
         "my-project",
@@ -34,12 +34,12 @@ fn gke<'a>(place: &'a Place, more: &[&'a str]) -> Vec<&'a str> {
     [&own[..], more].concat()
 }
 
-fn there(place: &Place, fact: &str) -> bool {
+pub(super) fn there(place: &Place, fact: &str) -> bool {
     place.scene.path("doubles/cloud").join(fact).exists()
 }
 
 const STATE: &str = "buckets/my-project-zero-prover-state";
-const PROOFS: &str = "buckets/my-project-zero-prover-proofs";
+pub(super) const PROOFS: &str = "buckets/my-project-zero-prover-proofs";
 
 #[test]
 fn an_empty_project_becomes_a_release_and_goes_again() {
@@ -117,6 +117,7 @@ fn empty_again(place: &Place) {
         "doubles/cloud/cluster",
         "doubles/cloud/initialised",
         "doubles/cloud/protected",
+        "doubles/cloud/states",
     ] {
         let path = place.scene.path(path);
         let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
@@ -125,7 +126,6 @@ fn empty_again(place: &Place) {
         let _ = fs::remove_file(place.scene.path(path));
     }
     fs::create_dir(place.scene.path("doubles/cloud/buckets")).unwrap();
-    place.scene.write("doubles/cloud/state", "");
     place.scene.changes();
 }
 
@@ -147,9 +147,9 @@ fn killed_before_and_after_each_change_a_cluster_is_made_once() {
         assert_eq!(answer.code, None, "{point}: {}", answer.stderr);
         let answer = scene.ends(0, "setup.sh", &args);
         assert_eq!(
-            scene.read("doubles/cloud/state"),
-            "cluster\nmodule.proofs\n",
-            "{point}: {}",
+            scene.read("doubles/cloud/states/zero-prover").lines().count(),
+            3,
+            "a network, a cluster, a bucket; {point}: {}",
             answer.stderr
         );
         assert!(there(&place, STATE) && there(&place, "cluster"), "{point}");

@@ -22,6 +22,8 @@ pub(super) struct Controllers {
     stop: Arc<AtomicBool>,
     /// Whether Jobs may finish.
     pub(super) jobs: Arc<AtomicBool>,
+    /// Whether Deployments become ready.
+    pub(super) deployments: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,18 +36,21 @@ impl Controllers {
         BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
         let api = Api::at(port);
-        let (stop, jobs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        let (told, may) = (Arc::clone(&stop), Arc::clone(&jobs));
+        let [stop, jobs, deployments] =
+            [false, true, true].map(|value| Arc::new(AtomicBool::new(value)));
+        let told = Arc::clone(&stop);
+        let may = [Arc::clone(&jobs), Arc::clone(&deployments)];
         let thread = std::thread::spawn(move || {
             let _ = poll::until_blocking("the test to end", LIMIT, || {
                 if told.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                look(&api, may.load(Ordering::Relaxed))
+                let [jobs, deployments] = [0, 1].map(|one: usize| may[one].load(Ordering::Relaxed));
+                look(&api, jobs, deployments)
                     .map_or_else(|error| Err(format!("{error:#}")), |()| Err(String::new()))
             });
         });
-        Self { proxy, stop, jobs, thread: Some(thread) }
+        Self { proxy, stop, jobs, deployments, thread: Some(thread) }
     }
 }
 
@@ -60,13 +65,16 @@ impl Drop for Controllers {
     }
 }
 
-fn look(api: &Api, jobs: bool) -> anyhow::Result<()> {
+fn look(api: &Api, jobs: bool, deployments: bool) -> anyhow::Result<()> {
     for (group, kind) in
         [("apps/v1", "deployments"), ("apps/v1", "statefulsets"), ("batch/v1", "jobs")]
     {
         for object in api.list(&format!("/apis/{group}/{kind}"))? {
-            let status =
-                if kind == "jobs" { finished(&object).filter(|_| jobs) } else { ready(&object) };
+            let status = match kind {
+                "jobs" => finished(&object).filter(|_| jobs),
+                "deployments" => ready(&object).filter(|_| deployments),
+                _ => ready(&object),
+            };
             if let Some(status) = status {
                 api.merge(
                     &format!("{}/status", path(group, kind, &object)),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -91,14 +92,54 @@ fn a_helm_that_was_killed_in_the_middle_is_taken_over() {
         let marks =
             ["get", "secrets", "-A", "-l", "owner=helm,status=pending-install", "-o", "name"];
         let mark = place.plane.kubectl(&marks).unwrap();
-        assert_eq!(mark.trim(), "secret/sh.helm.release.v1.zero.v1");
+        assert_eq!(mark.trim(), MARK);
+        a_helm_at_work_is_left_alone(&place, &args);
         let planned = place.scene.ends(0, "setup.sh", &[&args[..], &["--dry-run"]].concat());
         assert!(planned.stderr.contains("it is pending-install since "), "{}", planned.stderr);
-        let delete = "delete secret -l owner=helm,name=zero,status=pending-install";
+        let delete =
+            "delete secret -l owner=helm,name=zero,version=1,status=pending-install";
         assert!(planned.stdout.contains(delete), "{}", planned.stdout);
         let done = place.scene.ends(0, "setup.sh", &args);
         assert!(done.stderr.contains("a helm was cut off there"), "{}", done.stderr);
     }
+}
+
+const MARK: &str = "secret/sh.helm.release.v1.zero.v1";
+
+/// The same mark, as it looks while a Helm is at work: one of this script here, and somebody's.
+fn a_helm_at_work_is_left_alone(place: &Place, args: &[&str]) {
+    let label = |text: &str| {
+        let args = ["label", "--overwrite", "-n", &place.namespace, MARK, text];
+        place.plane.kubectl(&args).unwrap();
+    };
+    let get = ["get", MARK, "-n", &place.namespace, "-o"];
+    let form = r"jsonpath={.metadata.labels.zero-prover\.io/setup}";
+    let run = place.plane.kubectl(&[&get[..], &[form]].concat()).unwrap();
+    let refused = |words: &str| {
+        place.scene.changes();
+        let answer = place.scene.ends(7, "setup.sh", args);
+        assert!(answer.stderr.contains(words), "{words}: {}", answer.stderr);
+        assert!(place.scene.changes().is_empty());
+    };
+    let word = format!("zero-prover.io/setup={run}");
+    let mut helm = Command::new("sh").args(["-c", "read line", &word]).stdin(Stdio::piped()).spawn().unwrap();
+    refused("a helm of this script is at work on release `zero` on this machine");
+    helm.kill().unwrap();
+    helm.wait().unwrap();
+
+    let somebodys = "is pending-install since ";
+    label("zero-prover.io/setup-");
+    refused(somebodys);
+    // Helm hands a label on to the next revision, whoever makes it.
+    label(&format!("zero-prover.io/setup={}.7", run.split('.').next().unwrap()));
+    refused(somebodys);
+    // Of another machine it cannot be told before a while has gone by.
+    label("zero-prover.io/setup=0123456789abcdef.1");
+    refused("somebody's helm may be at work there\n next: wait for 1");
+    label("createdAt=1700000000");
+    let planned = place.scene.ends(0, "setup.sh", &[args, &["--dry-run"]].concat());
+    assert!(planned.stdout.contains("delete secret -l owner=helm,name=zero"), "{}", planned.stdout);
+    label(&word);
 }
 
 #[test]

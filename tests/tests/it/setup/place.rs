@@ -1,6 +1,9 @@
 //! A control plane of a test's own, the real Helm and kubectl behind the written-down ones, and a broker: all that a release
 //! needs but its pods. The proof service, when a test wants one, is a process of this machine behind a pod.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use serde_json::json;
 use tempfile::TempDir;
 use tests::access::Access;
@@ -11,7 +14,7 @@ use tests::provision::kubernetes;
 use tests::repository;
 
 use super::controllers::Controllers;
-use super::scene::Scene;
+use super::scene::{DOUBLES, Scene};
 use crate::host::Host;
 use crate::proving::service::{Service, Setting};
 use crate::stand_in::V07;
@@ -27,6 +30,7 @@ pub(super) struct Place {
     pub(super) scene: Scene,
     pub(super) namespace: String,
     vhost: Vhost,
+    helm: PathBuf,
     pub(super) plane: ControlPlane,
 }
 
@@ -69,7 +73,7 @@ impl Place {
             .env("REAL_HELM", helm.to_str().unwrap())
             .env("REAL_KUBECTL", programs.kubectl.to_str().unwrap());
         let controllers = Controllers::start(&plane);
-        let found = Self { controllers, scene, namespace, vhost, plane };
+        let found = Self { controllers, scene, namespace, vhost, helm, plane };
         found.prepare();
         Some(found)
     }
@@ -139,10 +143,40 @@ impl Place {
         file.canonicalize().unwrap().display().to_string()
     }
 
+    /// Somebody else's Helm.
+    pub(super) fn helm(&self, args: &[&str]) {
+        let mut command = Command::new(&self.helm);
+        command.args(args).env("KUBECONFIG", self.plane.kubeconfig());
+        command.env("HOME", self.scene.path("doubles")).current_dir(self.scene.path("."));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A chart in a folder `name` of the scene: the double of one, in another version.
+    pub(super) fn chart(&self, name: &str, of: &str, version: &str) {
+        let (from, to) = (Path::new(DOUBLES).join("charts").join(of), self.scene.path(name));
+        copy(&from, &to);
+        let text = format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n");
+        std::fs::write(to.join("Chart.yaml"), text).unwrap();
+    }
+
     /// All objects that matter, in all namespaces.
     pub(super) fn objects(&self) -> String {
         let kinds = "namespaces,customresourcedefinitions,deployments,statefulsets,jobs,configmaps,secrets,services";
         self.plane.kubectl(&["get", kinds, "--all-namespaces", "--output", "name"]).unwrap()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let there = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &there);
+        } else {
+            std::fs::copy(entry.path(), there).unwrap();
+        }
     }
 }
 

@@ -26,6 +26,7 @@ const NEEDED: &[&str] = &[
     "head",
     "ln",
     "mkdir",
+    "mktemp",
     "mv",
     "rm",
     "sed",
@@ -37,7 +38,7 @@ const NEEDED: &[&str] = &[
     "xargs",
 ];
 /// The stand-ins.
-const DOUBLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/doubles");
+pub(super) const DOUBLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/doubles");
 const STAND_INS: &[&str] = &["gcloud", "gke-gcloud-auth-plugin", "helm", "kubectl", "terraform"];
 
 /// A folder that goes with the value.
@@ -80,7 +81,6 @@ impl Scene {
             ("account", "ann@example.com\n"),
             ("credentials", ""),
             ("projects/my-project", ""),
-            ("state", ""),
         ];
         for (name, text) in facts {
             self.write(&format!("doubles/cloud/{name}"), text);
