@@ -4,7 +4,10 @@
 mod broker;
 mod install;
 mod meaning;
+mod network;
 mod nodes;
+mod notes;
+mod numbers;
 mod options;
 mod plane;
 mod refusals;
