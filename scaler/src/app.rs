@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> Result<()> {
     start_logging(serve.log_format)?;
     let config = config::read(broker)?;
     if serve.check {
-        return check(&config, &protect, serve.read_timeout).await;
+        return check(&config, &protect, &serve).await;
     }
     let (scaling, local) = match command {
         None => (None, None),

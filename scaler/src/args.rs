@@ -173,6 +173,9 @@ pub struct ServeArgs {
     /// Check the configuration, reach each broker once, say what is wrong, and exit.
     #[arg(long)]
     pub check: bool,
+    /// With `--check`: the zero-scaler that runs at this address has to be ready too.
+    #[arg(long, env = "ZERO_SCALER_CHECK_SCALER", value_name = "URL", requires = "check")]
+    pub check_scaler: Option<String>,
 }
 
 /// Which workers are protected while they hold a task.

@@ -1,22 +1,25 @@
-//! `--check`: reaches each broker and the proof service once and tells everything that is wrong.
+//! `--check`: reaches each broker, the proof service and a scaler once and tells everything that is wrong.
 
 use std::time::Duration;
 
-use amqp_admin::BrokerConnection;
+use amqp_admin::{BrokerConnection, Endpoint, Service};
 use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 
 use crate::app::source;
-use crate::args::ProtectArgs;
+use crate::args::{ProtectArgs, ServeArgs};
 use crate::cluster::Cluster;
 use crate::config::{BrokerConfig, Config};
 use crate::proof_service::ProofService;
 
+/// Most of an answer about readiness that is read.
+const READINESS_LIMIT: usize = 4096;
+
 /// Fails with one line for each broker, service or namespace that cannot be read.
-pub async fn check(config: &Config, protect: &ProtectArgs, timeout: Duration) -> Result<()> {
+pub async fn check(config: &Config, protect: &ProtectArgs, serve: &ServeArgs) -> Result<()> {
     let mut wrong = Vec::new();
     for broker in &config.brokers {
-        let outcome = check_one(broker, timeout).await;
+        let outcome = check_one(broker, serve.read_timeout).await;
         match outcome {
             Ok(queues) => tracing::info!(
                 "broker `{}`: {} queues in vhost `{}`",
@@ -42,7 +45,19 @@ pub async fn check(config: &Config, protect: &ProtectArgs, timeout: Duration) ->
     if !protect.protect.is_empty() {
         wrong.extend(check_protect(protect).await);
     }
+    if let Some(url) = &serve.check_scaler {
+        match check_scaler(url, serve.read_timeout).await {
+            Ok(()) => tracing::info!("the scaler at {url} is ready"),
+            Err(error) => wrong.push(format!("the scaler: {error:#}")),
+        }
+    }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
+}
+
+async fn check_scaler(url: &str, timeout: Duration) -> Result<()> {
+    let endpoint = Endpoint::service(url).context("--check-scaler")?;
+    Service::new(endpoint, timeout)?.get("/readyz", READINESS_LIMIT).await?;
+    Ok(())
 }
 
 /// What cannot be read of the cluster. Whether pods may be changed shows only when one is.

@@ -1,3 +1,8 @@
+{{/* The port of a URL. */}}
+{{- define "zero-prover.urlPort" -}}
+{{- (urlParse .).host | splitList ":" | last | int | default (ternary 443 80 (hasPrefix "https:" .)) -}}
+{{- end -}}
+
 {{/* Where the broker is, and the objects that say how to get in: one place for every mode, as a dict in YAML. */}}
 {{- define "zero-prover.broker" -}}
 {{- $rabbit := .Values.rabbitmq -}}
@@ -31,9 +36,13 @@ name: {{ $name }}
 amqpUri: {{ printf "%s://%s:%d%s" (ternary "amqps" "amqp" $tls) $host (int $port) $path }}
 amqpPort: {{ $port }}
 managementUrl: {{ $management }}
-managementPort: {{ ternary $webPort ((urlParse $management).host | splitList ":" | last | int | default (ternary 443 80 (hasPrefix "https" $management))) $own }}
+managementPort: {{ include "zero-prover.urlPort" $management }}
 metricsUrls: {{ $metrics | toJson }}
 secret: {{ $secret }}
+{{- $ports := list -}}
+{{- range $metrics }}{{ $ports = append $ports (include "zero-prover.urlPort" . | int) }}{{ end }}
+metricsPorts: {{ $ports | uniq | toJson }}
+{{- /* Where a broker of this release serves metrics, whoever asks. */}}
 metricsPort: {{ ternary 15691 15692 (and $tls (eq $rabbit.mode "operator")) }}
 {{- end -}}
 

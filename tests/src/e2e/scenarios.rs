@@ -18,6 +18,7 @@ mod scalers;
 mod setup;
 mod spot;
 mod two_releases;
+mod upgrade;
 mod wrong_regex;
 
 use anyhow::Result;
@@ -51,6 +52,7 @@ pub const ALL: &[Scenario] = &[
     spot::SCENARIO,
     chart::SCENARIO,
     new_user::SCENARIO,
+    upgrade::SCENARIO,
     setup::SCENARIO,
     builtin_kills::SCENARIO,
     builtin_page::SCENARIO,

@@ -20,7 +20,7 @@ const PROVISIONER: &str = "zero-prover.test/folders";
 pub(in crate::e2e) fn class() -> Value {
     json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        "provisioner": PROVISIONER, "reclaimPolicy": "Delete",
+        "provisioner": PROVISIONER, "reclaimPolicy": "Delete", "allowVolumeExpansion": true,
         "volumeBindingMode": "WaitForFirstConsumer"})
 }
 

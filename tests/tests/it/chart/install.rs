@@ -95,3 +95,95 @@ fn an_upgrade_keeps_the_password_the_pause_and_the_number_of_workers() {
         assert_ne!(jobs(&before), jobs(&after));
     }
 }
+
+/// A number that was written and then no more would become 1.
+#[test]
+fn workers_stay_as_many_when_they_are_scaled_from_now_on() {
+    for generation in [Generation::V3, Generation::V4] {
+        let test = format!("chart_scaled_{generation:?}").to_lowercase();
+        let Some(place) = Place::find(&test, generation) else { return };
+        let namespace = place.plane.namespace(&test).unwrap();
+        let fixed = "autoscaling.mode=none,workers.pools.default.replicas=3";
+        place.helm_does(&namespace, &["install", RELEASE, CHART, "--set", fixed]);
+        let now = || value(&place, &namespace, "deployment/zp-worker-default", ".spec.replicas");
+        assert_eq!(now(), "3");
+        let scaled = "autoscaling.mode=external";
+        place.helm_does(&namespace, &["upgrade", RELEASE, CHART, "--set", scaled]);
+        assert_eq!(now(), "3");
+        for scaled in ["5", "0"] {
+            let replicas = format!("--replicas={scaled}");
+            let scale = ["scale", "deployment/zp-worker-default", &replicas];
+            place.plane.kubectl(&[&scale[..], &["--namespace", &namespace]].concat()).unwrap();
+            place
+                .helm_does(&namespace, &["upgrade", RELEASE, CHART, "--set", "workers.attempts=5"]);
+            assert_eq!(now(), scaled, "{generation:?}");
+        }
+        place.helm_does(&namespace, &["upgrade", RELEASE, CHART, "--set", fixed]);
+        assert_eq!(now(), "3");
+    }
+}
+
+/// What Kubernetes refuses without a word of what to do, and the cure that the chart names.
+#[test]
+fn a_volume_that_was_made_otherwise_is_told_with_the_cure() {
+    for generation in [Generation::V3, Generation::V4] {
+        let test = format!("chart_volume_{generation:?}").to_lowercase();
+        let Some(place) = Place::find(&test, generation) else { return };
+        let namespace = place.plane.namespace(&test).unwrap();
+        let upgrade =
+            |sets: &str| place.helm(&namespace, &["upgrade", RELEASE, CHART, "--set", sets]);
+        // No controller runs that would take the finalizers away.
+        let gone = |object: &str, how: &str| {
+            let inside = ["--namespace", namespace.as_str()];
+            let delete = ["delete", object, "--wait=false", how];
+            place.plane.kubectl(&[&delete[..], &inside].concat()).unwrap();
+            let free = ["patch", object, "--patch", r#"{"metadata": {"finalizers": null}}"#];
+            place.plane.kubectl(&[&free[..], &inside].concat()).unwrap();
+        };
+        place.helm_does(
+            &namespace,
+            &["install", RELEASE, CHART, "--set", "leader.persistence.size=1024Gi"],
+        );
+
+        let several = "circuits.pvc.accessMode=ReadWriteMany,leader.persistence.size=1Ti";
+        let (well, said) = upgrade(several);
+        let told = "circuits.pvc.accessMode is `ReadWriteMany`, and the claim zp-circuits was made with `ReadWriteOnce`";
+        assert!(!well && said.contains(told) && !said.contains("immutable"), "{said}");
+        assert!(
+            said.contains(&format!("`kubectl -n {namespace} delete pvc zp-circuits`")),
+            "{said}"
+        );
+        gone("pvc/zp-circuits", "--cascade=background");
+        let (well, said) = upgrade(several);
+        assert!(well, "{said}");
+        assert_eq!(
+            value(&place, &namespace, "pvc/zp-circuits", ".spec.accessModes[0]"),
+            "ReadWriteMany"
+        );
+
+        for (sets, told) in [
+            (
+                "leader.persistence.size=2Ti",
+                "leader.persistence.size is `2Ti`, and the StatefulSet zp-leader was made with `1Ti`",
+            ),
+            (
+                "leader.persistence.enabled=false",
+                "leader.persistence.enabled is false, and the StatefulSet zp-leader was made with true",
+            ),
+            (
+                "rabbitmq.embedded.persistence.storageClass=fast",
+                "StatefulSet zp-rabbitmq was made with ``",
+            ),
+        ] {
+            let (well, said) = upgrade(&format!("{several},{sets}"));
+            assert!(
+                !well && said.contains(told) && !said.contains("Forbidden"),
+                "{generation:?}: {said}"
+            );
+        }
+        gone("statefulset/zp-leader", "--cascade=orphan");
+        let (well, said) =
+            upgrade("circuits.pvc.accessMode=ReadWriteMany,leader.persistence.size=2Ti");
+        assert!(well, "{said}");
+    }
+}

@@ -156,6 +156,32 @@ fn pods_are_restricted_and_bounded_and_say_which_image() {
 }
 
 #[test]
+fn pods_with_something_to_lose_are_not_moved_about() {
+    each("chart::evictions", |objects| {
+        for (title, pod) in objects.iter().filter_map(|object| Some((title(object), pod(object)?)))
+        {
+            let stays = ["-worker-", "-circuits-", "-leader", "-rabbitmq"];
+            let stays = stays.iter().any(|part| title.contains(part));
+            let key = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+            let said = at(pod, "metadata.annotations").get(key).and_then(Value::as_str);
+            assert_eq!(said, stays.then_some("false"), "{title}");
+        }
+        for cluster in of_kind(objects, "RabbitmqCluster") {
+            let name = text(cluster, "metadata.name");
+            let budget = of_kind(objects, "PodDisruptionBudget")
+                .find(|budget| text(budget, "metadata.name") == name);
+            let several = at(cluster, "spec.replicas").as_u64() > Some(1);
+            assert_eq!(budget.is_some(), several, "one node after the other");
+            if let Some(budget) = budget {
+                let labels = at(budget, "spec.selector.matchLabels");
+                assert_eq!(labels.get("app.kubernetes.io/name"), Some(&name.into()));
+                assert_eq!(at(budget, "spec.maxUnavailable"), &Value::from(1));
+            }
+        }
+    });
+}
+
+#[test]
 fn secrets_are_files_and_never_words() {
     each("chart::secrets", |objects| {
         let secrets: Vec<&Value> = of_kind(objects, "Secret").collect();

@@ -7,7 +7,7 @@ use tests::amqp::Amqp;
 use tests::harness;
 use tests::keda::{KedaClient, scaled_object};
 use tests::rabbitmq::RabbitConfig;
-use tests::scaler::{Launch, RunningScaler};
+use tests::scaler::{Launch, RunningScaler, Until};
 use tonic::Code;
 
 use super::{NAMESPACE, reads, refused};
@@ -92,6 +92,37 @@ async fn check_accepts_a_good_configuration() {
         assert!(output.status.success(), "{said}");
         assert!(said.contains(&format!("1 queues in vhost `{}`", vhost.name())), "{said}");
     }
+}
+
+/// `--check` asks a scaler that runs whether it is ready, and says what it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn check_asks_a_scaler_that_runs() {
+    let Some(vhost) = harness::vhost("check_scaler") else { return };
+    let access = vhost.access();
+    let launch = Launch::new().broker(access, vhost.name());
+    let check = |http: &str| {
+        let url = format!("http://{http}");
+        let asked =
+            launch.clone().args(["--check", "--check-scaler", &url, "--read-timeout", "5s"]);
+        let output = asked.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = check("127.0.0.1:1");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the scaler: no answer from `http://127.0.0.1:1"), "{said}");
+
+    // It has never read its broker, so it is not ready.
+    let nowhere = Access { management_url: "http://127.0.0.1:1".to_owned(), ..access.clone() };
+    let far = Launch::new().broker(&nowhere, vhost.name()).until(Until::Listening);
+    let far = far.args(["--max-age", "10m"]).start().unwrap();
+    let (code, said) = check(&far.http().to_string());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("answered 503: not ready: "), "{said}");
+
+    let near = launch.start().unwrap();
+    let (code, said) = check(&near.http().to_string());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("is ready"), "{said}");
 }
 
 /// `--check` says what is wrong, of each broker, and where.

@@ -35,7 +35,10 @@ const OTHERS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("the prover's rpc", &["--rpc-type", "--rpc-url", "--start-block", "--end-block"]),
-    ("helm", &["--create-namespace", "--set", "--values"]),
+    (
+        "helm",
+        &["--create-namespace", "--reset-then-reuse-values", "--reuse-values", "--set", "--values"],
+    ),
     ("cargo", &["--ignored", "--nocapture"]),
     ("kubectl, and refused by us", &["--token", "--password"]),
 ];
