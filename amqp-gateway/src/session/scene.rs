@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use amq_protocol::protocol::{basic, channel, confirm};
+use amq_protocol::protocol::{BasicProperties, basic, channel, confirm};
 
 use super::{Effect, Session, Settings};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
-use crate::wire::{self, Method, short};
+use crate::tags;
+use crate::wire::{self, ContentHeader, Method, short};
 
 /// A task of v0.7 whose result goes to `AbCdE`.
 pub(super) const TASK: &[u8] = b"\x05AbCdE\x01\x00\x02\x00\x00\x01\x03abc\x00";
@@ -98,6 +99,23 @@ impl Session {
         self.effects()
     }
 
+    /// The broker delivers the result of a task to a consumer; gives what is to be done.
+    pub(super) fn delivers_tagged(
+        &mut self,
+        channel: u16,
+        to: &str,
+        tag: u64,
+        task: &str,
+    ) -> Vec<Effect> {
+        let (body_size, properties) = (DONE.len() as u64, BasicProperties::default());
+        let header = ContentHeader { class_id: 60, body_size, properties };
+        let header = tags::with(&header, &[(tags::TASK_HEADER, task.to_owned())]);
+        self.broker_sent(deliver_to(channel, to, tag), now());
+        self.broker_sent(wire::header_frame(channel, &header).unwrap(), now());
+        self.broker_sent(Frame::new(Kind::Body, channel, DONE).unwrap(), now());
+        self.effects()
+    }
+
     /// The broker delivers the first part of a message, of which ten bytes are to come.
     pub(super) fn begins(&mut self, channel: u16, to: &str, tag: u64, body: &[u8]) {
         self.broker_sent(deliver_to(channel, to, tag), now());
@@ -166,6 +184,7 @@ pub(super) fn troubles(effects: &[Effect]) -> Vec<&str> {
         | Effect::Keep(..)
         | Effect::Replay(..)
         | Effect::Forget(_)
+        | Effect::Severed(_)
         | Effect::Drained => None,
     });
     told.collect()
@@ -180,6 +199,7 @@ pub(super) fn to_broker(effects: &[Effect]) -> impl Iterator<Item = &Frame> {
         | Effect::Replay(..)
         | Effect::Forget(_)
         | Effect::Trouble(_)
+        | Effect::Severed(_)
         | Effect::Drained => None,
     })
 }
