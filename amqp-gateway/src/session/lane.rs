@@ -137,16 +137,125 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use amq_protocol::protocol::{basic, queue};
+    use std::collections::VecDeque;
+
+    use amq_protocol::protocol::{BasicProperties, basic, queue};
+    use amqp_admin::paladin::{Serializer, failed_result};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::super::scene::{
-        DONE, TASK, acked, content, deliver, now, publish, refused, session, to_broker,
+        DONE, TASK, acked, content, deliver, deliver_to, now, publish, refused, session, to_broker,
     };
     use super::*;
     use crate::config::QueuePolicy;
-    use crate::wire::short;
+    use crate::fuzzing::Fed;
+    use crate::tags;
+    use crate::wire::{ContentHeader, short};
 
     const CANCEL: (u16, u16) = (60, 30);
+
+    /// A message in two bodies.
+    fn halves(method: Frame, first: &[u8]) -> Vec<Frame> {
+        let content = content(1, &[0, 0], &[first.to_vec(), vec![0; 10]]);
+        [method].into_iter().chain(content).collect()
+    }
+
+    fn said_by_child(what: u8) -> Vec<Frame> {
+        let word = |method| vec![wire::basic(1, method).unwrap()];
+        match what {
+            0 => halves(publish(1, "AbCdE"), DONE),
+            1 => halves(publish(1, "AbCdE"), &failed_result(Serializer::Postcard, "no")),
+            2 => halves(publish(1, "default"), TASK),
+            3 => halves(publish(1, "elsewhere"), b"any"),
+            4 => word(basic::AMQPMethod::Ack(basic::Ack { delivery_tag: 0, multiple: true })),
+            5 => word(basic::AMQPMethod::Nack(basic::Nack {
+                delivery_tag: 0,
+                multiple: true,
+                requeue: false,
+            })),
+            _ => ["default", "AbCdE"]
+                .map(|queue| {
+                    let (tag, queue) = (short(queue), short(queue));
+                    let consume =
+                        basic::Consume { queue, consumer_tag: tag, ..basic::Consume::default() };
+                    wire::basic(1, basic::AMQPMethod::Consume(consume)).unwrap()
+                })
+                .to_vec(),
+        }
+    }
+
+    fn said_by_broker(what: u8, tag: u64) -> Vec<Frame> {
+        let word = |method| wire::basic(1, method).unwrap();
+        match what {
+            0 => halves(deliver_to(1, "default", tag), TASK),
+            1 => {
+                let (body_size, properties) = (10, BasicProperties::default());
+                let header = ContentHeader { class_id: 60, body_size, properties };
+                let header = tags::with(&header, &[(tags::TASK_HEADER, "task-1".to_owned())]);
+                let header = wire::header_frame(1, &header).unwrap();
+                let body = Frame::new(Kind::Body, 1, &[0; 5]).unwrap();
+                vec![deliver_to(1, "AbCdE", tag), header, body.clone(), body]
+            }
+            2 => halves(deliver(1, tag), b"any"),
+            3 | 4 => {
+                let (delivery_tag, multiple) = (tag, true);
+                let ack = basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple });
+                vec![word(ack)]
+            }
+            5 => vec![word(basic::AMQPMethod::CancelOk(basic::CancelOk {
+                consumer_tag: short("default"),
+            }))],
+            _ => ["default", "AbCdE"]
+                .map(|tag| basic::ConsumeOk { consumer_tag: short(tag) })
+                .map(|ok| word(basic::AMQPMethod::ConsumeOk(ok)))
+                .to_vec(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// The session panics in [`Fed`] if it breaks one.
+        #[test]
+        fn whatever_happens_in_whatever_order_no_message_is_broken(
+            choice in any::<u8>(),
+            steps in vec((0_u8..24, 0_u8..6), 1..160),
+        ) {
+            let mut fed = Fed::new(choice, now());
+            let (mut child, mut broker) = (VecDeque::new(), VecDeque::new());
+            child.extend(said_by_child(6));
+            broker.extend(said_by_broker(6, 0));
+            let mut tag = 0;
+            for (step, what) in steps {
+                match step {
+                    0..=9 => {
+                        if child.is_empty() {
+                            child.extend(said_by_child(what));
+                        }
+                        let frame: Frame = child.pop_front().unwrap();
+                        fed.step(0, &frame.into_bytes());
+                    }
+                    10..=19 => {
+                        if broker.is_empty() {
+                            tag += 1;
+                            broker.extend(said_by_broker(what, tag));
+                        }
+                        let frame: Frame = broker.pop_front().unwrap();
+                        fed.step(3, &frame.into_bytes());
+                    }
+                    20 | 21 => drop(fed.step(7, &[])),
+                    22 => {
+                        // What the broker was saying is lost with its connection, and its tags begin anew.
+                        fed.step(6, &[]);
+                        broker.clear();
+                        tag = 0;
+                    }
+                    _ => drop(fed.step(6, if what == 0 { &[0, 0] } else { &[0] })),
+                }
+            }
+        }
+    }
 
     /// The child begins a message, and the broker has its method, its header and the first of two
     /// bodies; gives the second.
@@ -300,11 +409,11 @@ mod tests {
         session.consumes(1, "AbCdE", "results");
         session.delivers_tagged(1, "results", 1, "task-1");
         half_published(&mut session, "default", TASK);
-        let mut tags = 2..;
-        while !session.is_crowded() {
-            session.delivers_tagged(1, "results", tags.next().unwrap(), "task-1");
+        for tag in 1..=MOST as u64 {
+            assert!(!session.is_crowded(), "{tag}");
+            session.delivers_tagged(1, "results", tag + 1, "task-1");
         }
-        assert_eq!(session.counters.twins, MOST as u64);
+        assert!(session.is_crowded());
         assert!(session.can_renew().is_ok());
         session.broker_lost(now());
         assert!(!session.is_crowded());

@@ -324,6 +324,9 @@ fn failure_of(held: &Held, attempts: u32, at: std::time::Instant) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use amq_protocol::protocol::basic;
+    use amqp_admin::paladin::{Serializer, failed_result};
+
     use super::super::Settings;
     use super::super::scene::{DONE, TASK, now, settings, to_broker};
     use super::*;
@@ -332,6 +335,24 @@ mod tests {
     fn published(session: &mut Session, queue: &str, body: &[u8]) -> wire::ContentHeader {
         let effects = session.publishes(1, queue, body);
         to_broker(&effects).find_map(wire::content_header).unwrap()
+    }
+
+    #[test]
+    fn a_failed_result_that_is_too_long_to_be_withheld_is_told_in_its_words_and_not_by_halves() {
+        for (length, is_whole) in [(100, true), (WITHHELD_MAX, false)] {
+            let mut session = Session::new(settings(QueuePolicy::AsIs), now());
+            session.consumes(1, "default", "tasks");
+            session.delivers(1, "tasks", 1, TASK);
+            let words = "x".repeat(length);
+            let body = failed_result(Serializer::Postcard, &words);
+            assert_eq!(to_broker(&session.publishes(1, "AbCdE", &body)).count(), 0);
+            let task = session.held[0].number;
+            let ack = basic::Ack { delivery_tag: 1, multiple: false };
+            let effects = session.says(1, basic::AMQPMethod::Ack(ack));
+            let publishes = |frame: &&Frame| frame.method() == Some((60, 40));
+            assert_eq!(to_broker(&effects).filter(publishes).count(), usize::from(is_whole));
+            assert_eq!(session.own.waiting_for(task).len(), usize::from(!is_whole));
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn deliver(channel: u16, tag: u64) -> Frame {
     deliver_to(channel, "", tag)
 }
 
-fn deliver_to(channel: u16, consumer: &str, delivery_tag: u64) -> Frame {
+pub(super) fn deliver_to(channel: u16, consumer: &str, delivery_tag: u64) -> Frame {
     let consumer_tag = short(consumer);
     let deliver = basic::Deliver { consumer_tag, delivery_tag, ..basic::Deliver::default() };
     wire::basic(channel, basic::AMQPMethod::Deliver(deliver)).unwrap()
