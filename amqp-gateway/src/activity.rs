@@ -146,9 +146,10 @@ pub struct Activity {
     /// The child would drop its next task (an abort came as it finished one), or it ends by itself:
     /// it is shown none, and is to be replaced.
     pub spent: bool,
-    /// Connections of the child that were cut off since the gateway started, because the broker was lost
-    /// in a way that could not be made good. paladin does not act on it: a leader waits for ever and a
-    /// worker idles, so the child is to be replaced when this grows.
+    /// Connections of the child that were cut off since the gateway started: the broker was lost in a way
+    /// that could not be made good, or it has closed the connection, or the channel that the child
+    /// consumes on, for a fault. paladin does not act on it: a leader waits for ever and a worker idles,
+    /// so the child is to be replaced when this grows.
     pub severed: u64,
     /// Steps of tasks that were not told, because nobody took them in time.
     pub untold: u64,

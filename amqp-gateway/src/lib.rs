@@ -14,7 +14,7 @@ mod config;
 mod dial;
 mod error;
 pub mod frame;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod gateway;
 mod handshake;

@@ -19,7 +19,6 @@ use crate::activity::Activity;
 use crate::again::Dialler;
 use crate::board::{Board, Done, Order};
 use crate::frame::Frame;
-use crate::handshake;
 use crate::keep::Keeper;
 use crate::link::Link;
 use crate::relay::pulse::Pulse;
@@ -32,8 +31,6 @@ use crate::wire;
 const HIGH_WATER: usize = 128 << 10;
 /// Heartbeats are looked after and patience is measured this often.
 const TICK: Duration = Duration::from_millis(250);
-/// A child whose connection ended in mid-task is about to be reaped by our owner, who then says why.
-const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 /// The broker says goodbye at once, unless it is in trouble itself.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -80,6 +77,8 @@ pub(crate) struct Relay {
     drain_later: bool,
     /// Told to the owner at the next occasion.
     troubles: Vec<String>,
+    /// The same, of the end of what the child relies on.
+    severed: Option<String>,
     /// Bytes that were read from the broker on connections that are lost.
     read_before: u64,
     /// What the owner was told last; nothing each [`TICK`], for the bytes that went by.
@@ -118,6 +117,7 @@ impl Relay {
             drained: false,
             drain_later: false,
             troubles: Vec::new(),
+            severed: None,
             read_before: 0,
             told: None,
         }
@@ -134,21 +134,8 @@ impl Relay {
                 end @ (End::Child | End::Closed | End::Nonsense(_)) => break end,
             }
         };
-        match end {
-            End::Closed => self.flush().await,
-            End::Child => self.say_goodbye().await,
-            End::Nonsense(trouble) => {
-                desk.board.trouble(format!("the child was cut off: {trouble}"));
-                handshake::refuse(&mut self.child, &trouble).await;
-                self.say_goodbye().await;
-            }
-            End::Broker(trouble) => {
-                let words = format!("the connection to the broker was lost: {trouble}");
-                tracing::warn!(connection = desk.number, "{words}");
-                desk.board.severed(words);
-                handshake::refuse(&mut self.child, &trouble).await;
-            }
-        }
+        self.tell(desk);
+        self.end(desk, end).await;
     }
 
     async fn relay(&mut self, desk: &mut Desk) -> End {
@@ -171,20 +158,26 @@ impl Relay {
                 desk.board.report(desk.number, self.activity());
             }
             self.session.steps().for_each(|step| desk.board.step(step));
-            self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
+            self.tell(desk);
             if self.is_over() {
                 return End::Child;
             }
         }
     }
 
+    /// What an operator should know.
+    fn tell(&mut self, desk: &Desk) {
+        self.troubles.drain(..).for_each(|words| desk.board.trouble(words));
+        self.severed.take().into_iter().for_each(|words| desk.board.severed(words));
+    }
+
     /// Waits for one thing to happen and does what follows from it.
     async fn step(&mut self, desk: &mut Desk, ticks: &mut tokio::time::Interval) -> Option<End> {
-        let to_broker = self.pieces.is_empty() && self.broker.outlet.waiting() < HIGH_WATER;
         let (there, listens) = (self.orphaned.is_none(), self.listens_to_broker());
+        let hears = self.listens_to_child();
         let (child, broker) = (&mut self.child, &mut self.broker);
         tokio::select! {
-            read = child.inlet.fill(), if there && to_broker => self.child_came(&read),
+            read = child.inlet.fill(), if there && hears => self.child_came(&read),
             read = broker.inlet.fill(), if listens => self.broker_came(read),
             wrote = child.outlet.write_some(), if there && child.outlet.is_busy() => {
                 self.pulses.0.spoke = Instant::now();
@@ -202,6 +195,11 @@ impl Relay {
     /// Not while a child that does not read has enough to read.
     fn listens_to_broker(&self) -> bool {
         self.child.outlet.waiting() < HIGH_WATER || self.orphaned.is_some()
+    }
+
+    /// The same, the other way round.
+    fn listens_to_child(&self) -> bool {
+        self.pieces.is_empty() && self.broker.outlet.waiting() < HIGH_WATER
     }
 
     fn child_came(&mut self, read: &io::Result<usize>) -> Option<End> {
@@ -291,11 +289,18 @@ impl Relay {
                     tracing::error!("{words}");
                     self.troubles.push(words);
                 }
+                Effect::Severed(words) => {
+                    tracing::error!("{words}");
+                    self.severed = Some(words);
+                }
                 Effect::Drained => {
                     self.drained = true;
                     self.waiting.clear();
                 }
             }
+        }
+        if self.session.is_crowded() {
+            return Some(End::Broker(Trouble::Crowded));
         }
         self.refill().err().map(|error| End::Broker(error.into()))
     }
@@ -324,6 +329,9 @@ impl Relay {
 
     fn ticked(&mut self) -> Option<End> {
         self.told = None;
+        if !self.listens_to_child() {
+            self.session.child_was_unheard(Instant::now().into_std());
+        }
         self.session.tick(Instant::now().into_std());
         if let Some(end) = self.apply().or_else(|| self.bury()) {
             return Some(end);
@@ -359,27 +367,6 @@ impl Relay {
         };
         self.waiting.push(done);
         self.apply().or_else(|| self.bury())
-    }
-
-    fn child_left(&mut self) -> Option<End> {
-        self.orphaned.get_or_insert_with(Instant::now);
-        self.bury()
-    }
-
-    /// Deals with a dead child's tasks once its last words have been read.
-    fn bury(&mut self) -> Option<End> {
-        let overdue = |since: &Instant| since.elapsed() >= ORPHAN_PATIENCE;
-        let ready = |(_, since): &mut (String, Instant)| self.orphaned.is_some() || overdue(since);
-        let (why, _) = self.died.take_if(ready)?;
-        self.orphaned = Some(Instant::now());
-        self.session.child_died(&why, Instant::now().into_std());
-        self.apply()
-    }
-
-    /// True if the child has gone and nothing of it is left to deal with.
-    fn is_over(&self) -> bool {
-        let patience = self.orphaned.map(|since| since.elapsed() >= ORPHAN_PATIENCE);
-        patience.is_some_and(|over| over || self.session.is_settled())
     }
 
     fn activity(&self) -> Activity {

@@ -139,8 +139,8 @@ pub(crate) fn mismatch(name: &str, policy: QueuePolicy, broker_says: &str) -> (S
     (short, whole)
 }
 
-/// The broker's end of a connection, in words for an operator.
-pub(crate) fn closed(code: u16, broker_says: &str) -> String {
+/// The broker's end of the child's connection or channel, in words for an operator.
+pub(crate) fn closed(what: &str, code: u16, broker_says: &str) -> String {
     let cure = if broker_says.contains(TRANSIENT) {
         format!(
             "; this broker takes no queues that are neither durable nor exclusive, which paladin's \
@@ -150,7 +150,7 @@ pub(crate) fn closed(code: u16, broker_says: &str) -> String {
     } else {
         String::new()
     };
-    format!("the broker has closed the child's connection: {broker_says} ({code}){cure}")
+    format!("the broker has closed the child's {what}: {broker_says} ({code}){cure}")
 }
 
 /// What is there and what was wanted, without what stands beside it in a refusal.
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_broker_that_denies_transient_queues_is_told_with_both_cures() {
         let says = "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.";
-        let words = closed(541, says);
+        let words = closed("connection", 541, says);
         for part in [
             says,
             "(541)",
@@ -266,7 +266,7 @@ mod tests {
         ] {
             assert!(words.contains(part), "{part}: {words}");
         }
-        let words = closed(501, "FRAME_ERROR - type 7");
+        let words = closed("connection", 501, "FRAME_ERROR - type 7");
         assert!(words.ends_with("FRAME_ERROR - type 7 (501)"), "{words}");
     }
 

@@ -9,6 +9,7 @@ mod confirming;
 mod delivering;
 mod draining;
 mod held;
+mod lane;
 mod leading;
 mod own;
 mod publishing;
@@ -31,15 +32,17 @@ use crate::account::Owner;
 use crate::activity::{Activity, Counters, Step};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
+pub(crate) use crate::session::calls::Needs;
 use crate::session::confirming::Unconfirmed;
 use crate::session::delivering::Incoming;
 use crate::session::draining::Drain;
 use crate::session::held::{Failure, Held};
+use crate::session::lane::Lane;
 use crate::session::leading::Lead;
 use crate::session::own::Own;
 use crate::session::publishing::Outgoing;
 use crate::session::reading::Reading;
-use crate::session::renewing::{Flow, Shift, Topology};
+use crate::session::renewing::{Shift, Topology};
 use crate::session::waiting::Waiting;
 use crate::wire;
 
@@ -58,6 +61,8 @@ pub(crate) enum Effect {
     Forget(u64),
     /// Something an operator should know.
     Trouble(String),
+    /// The child is to be replaced, for this reason: it will not hear from the broker again.
+    Severed(String),
     /// Everything is with the broker and its channels are closed.
     Drained,
 }
@@ -126,6 +131,12 @@ pub(crate) struct Session {
     foreign: bool,
     /// The child has said goodbye.
     leaving: bool,
+    /// The broker, which is short of memory or disk, has told the child to publish nothing.
+    blocked: bool,
+    /// The broker has ended what the child relies on.
+    severed: bool,
+    /// More frames of ours wait for the end of a message than may.
+    crowded: bool,
 }
 
 /// One channel of the child.
@@ -158,9 +169,8 @@ struct Channel {
     unasked: Vec<(u16, u16)>,
     topology: Topology,
     shift: Shift,
-    /// Messages on their way to the broker, and to the child.
-    up: Flow,
-    down: Flow,
+    to_broker: Lane,
+    to_child: Lane,
 }
 
 /// A consumer of the child.
@@ -200,6 +210,9 @@ impl Session {
             closing: BTreeSet::new(),
             foreign: false,
             leaving: false,
+            blocked: false,
+            severed: false,
+            crowded: false,
         }
     }
 
@@ -278,7 +291,6 @@ impl Session {
             return;
         }
         let channel = self.channel(frame.channel());
-        channel.up.saw(frame);
         channel.topology.saw(frame);
         if wire::wants_answer(frame) {
             channel.questions.push_back(frame.clone());
@@ -290,10 +302,11 @@ impl Session {
     /// The same; `false`: an answer that the child has not asked for.
     fn notice_broker(&mut self, frame: &Frame) -> bool {
         if frame.channel() == 0 {
+            self.blocked = frame.method() == Some((10, 60))
+                || (self.blocked && frame.method() != Some((10, 61)));
             return true;
         }
         let channel = self.channel(frame.channel());
-        channel.down.saw(frame);
         let Some(method) = frame.method() else { return true };
         if let Some(at) = channel.unasked.iter().position(|answer| *answer == method) {
             channel.unasked.remove(at);
@@ -319,21 +332,8 @@ impl Session {
     /// Acknowledges a delivery, or gives it back, unless it was of a connection that is lost.
     fn answer(&mut self, number: u16, tag: u64, answer: fn(u16, u64) -> Option<Frame>) {
         if let Some(tag) = self.channel(number).shift.of_broker(tag) {
-            self.say_to_broker(answer(number, tag));
+            self.say_to_broker(number, answer(number, tag));
         }
-    }
-
-    fn for_child(&mut self, frame: Frame) {
-        self.effects.push(Effect::ToChild(frame));
-    }
-
-    fn for_broker(&mut self, frame: Frame) {
-        self.effects.push(Effect::ToBroker(frame));
-    }
-
-    /// A method of our own; none of them is too long for a frame.
-    fn say_to_broker(&mut self, frame: Option<Frame>) {
-        self.effects.extend(frame.map(Effect::ToBroker));
     }
 
     fn channel(&mut self, number: u16) -> &mut Channel {

@@ -41,6 +41,8 @@ pub(crate) enum Trouble {
          take no less than 8192; set the child's frame_max"
     )]
     ShortFrames(u32),
+    #[error("too much waited for the end of one message on its channel")]
+    Crowded,
     #[error("channel {0} is none of those that were agreed on")]
     WrongChannel(u16),
     #[error("{}", told(.0))]
@@ -57,7 +59,12 @@ impl Trouble {
             Self::Unreadable => 502,
             Self::WrongChannel(_) => 504,
             Self::OneChannel | Self::ShortFrames(_) => 530,
-            Self::Io(_) | Self::Ended | Self::Silent(_) | Self::ServerName | Self::Less => 320,
+            Self::Io(_)
+            | Self::Ended
+            | Self::Silent(_)
+            | Self::ServerName
+            | Self::Crowded
+            | Self::Less => 320,
             Self::NotRenewed(trouble, _) => trouble.reply_code(),
             Self::NoBroker(tried) => tried.last().map_or(320, |(_, trouble)| trouble.reply_code()),
         }
@@ -85,6 +92,7 @@ impl Trouble {
             | Self::Unreadable
             | Self::Closed { .. }
             | Self::ServerName
+            | Self::Crowded
             | Self::NotRenewed(..)
             | Self::Less
             | Self::OneChannel

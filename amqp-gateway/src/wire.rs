@@ -234,6 +234,13 @@ pub(crate) fn body_size(frame: &Frame) -> Option<u64> {
     (frame.kind() == Kind::Header).then(|| u64::from_be_bytes(size))
 }
 
+/// Whether a message's frames are all there: its method, its header and all of its body.
+pub(crate) fn is_whole(frames: &[Frame]) -> bool {
+    let [_, header, body @ ..] = frames else { return false };
+    let bytes: usize = body.iter().map(|frame| frame.payload().len()).sum();
+    body_size(header) == u64::try_from(bytes).ok()
+}
+
 /// Gives a delivery back to its queue.
 pub(crate) fn give_back(channel: u16, delivery_tag: u64) -> Option<Frame> {
     let nack = basic::Nack { delivery_tag, multiple: false, requeue: true };

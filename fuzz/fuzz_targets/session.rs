@@ -1,5 +1,5 @@
 //! Any frames of a child and of a broker, in any order, with lost connections and orders among them:
-//! nothing panics, and whatever goes out is AMQP.
+//! nothing panics, whatever goes out is AMQP, and no message is broken on its channel by a frame of ours.
 //!
 //! ```sh
 //! mkdir -p target/fuzz/found

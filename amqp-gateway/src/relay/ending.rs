@@ -1,15 +1,67 @@
-//! The last words on both sides.
+//! The end of a child and of its connections: what it had in hand, and the last words on both sides.
 
-use tokio::time::timeout;
+use std::time::Duration;
 
-use super::{GOODBYE, Relay, is_close_ok};
+use tokio::time::{Instant, timeout};
+
+use super::{Desk, End, GOODBYE, Relay, is_close_ok};
+use crate::handshake;
 use crate::link::{Inlet, Outlet};
+use crate::session::Needs;
 use crate::trouble::Trouble;
 use crate::wire;
 
+/// A child whose connection ended in mid-task is about to be reaped by our owner, who then says why.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+
 impl Relay {
+    pub(super) fn child_left(&mut self) -> Option<End> {
+        self.orphaned.get_or_insert_with(Instant::now);
+        self.bury()
+    }
+
+    /// Deals with a dead child's tasks once its last words have been read.
+    pub(super) fn bury(&mut self) -> Option<End> {
+        let overdue = |since: &Instant| since.elapsed() >= ORPHAN_PATIENCE;
+        let ready = |(_, since): &mut (String, Instant)| self.orphaned.is_some() || overdue(since);
+        let (why, _) = self.died.take_if(ready)?;
+        self.orphaned = Some(Instant::now());
+        self.session.child_died(&why, Instant::now().into_std());
+        self.apply()
+    }
+
+    /// True if the child has gone and nothing of it is left to deal with.
+    pub(super) fn is_over(&self) -> bool {
+        let patience = self.orphaned.map(|since| since.elapsed() >= ORPHAN_PATIENCE);
+        patience.is_some_and(|over| over || self.session.is_settled())
+    }
+
+    /// The last words for an end like this.
+    pub(super) async fn end(&mut self, desk: &Desk, end: End) {
+        match end {
+            End::Closed => self.flush().await,
+            End::Child => self.say_goodbye().await,
+            End::Nonsense(trouble) => {
+                desk.board.trouble(format!("the child was cut off: {trouble}"));
+                handshake::refuse(&mut self.child, &trouble).await;
+                self.say_goodbye().await;
+            }
+            End::Broker(trouble) => {
+                let words = format!("the connection to the broker was lost: {trouble}");
+                tracing::warn!(connection = desk.number, "{words}");
+                match self.session.needs_broker() {
+                    Needs::It => desk.board.severed(words),
+                    Needs::ItNoMore => desk.board.trouble(words),
+                    // What was told before says more.
+                    Needs::Replacing => {}
+                }
+                handshake::refuse(&mut self.child, &trouble).await;
+            }
+        }
+    }
+
     /// Both sides hear what is left to be said.
-    pub(super) async fn flush(&mut self) {
+    async fn flush(&mut self) {
         let both =
             async { tokio::join!(self.child.outlet.write_all(), self.broker.outlet.write_all()) };
         // Who does not listen any more does not hear it.
@@ -18,7 +70,7 @@ impl Relay {
     }
 
     /// The broker hears everything that the child said last, and that it has gone.
-    pub(super) async fn say_goodbye(&mut self) {
+    async fn say_goodbye(&mut self) {
         let words = async {
             while !self.pieces.is_empty() {
                 self.refill()?;

@@ -11,6 +11,17 @@ use crate::wire::{self, short};
 /// The reply code of a connection that is closed in good order.
 const GOODBYE: u16 = 200;
 
+/// What the loss of the broker means to the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// It goes on waiting for what cannot come.
+    It,
+    /// It has said goodbye already.
+    ItNoMore,
+    /// It is cut off already, and that has been told.
+    Replacing,
+}
+
 impl Session {
     /// A method of the child.
     pub(super) fn child_called(&mut self, frame: Frame) {
@@ -165,8 +176,7 @@ impl Session {
         let tag =
             if named.is_empty() { format!("zero-{}", self.next_number()) } else { named.into() };
         let ok = basic::ConsumeOk { consumer_tag: short(&tag) };
-        let frame = wire::basic(channel, basic::AMQPMethod::ConsumeOk(ok));
-        self.effects.extend(frame.map(Effect::ToChild));
+        self.say_to_child(channel, wire::basic(channel, basic::AMQPMethod::ConsumeOk(ok)));
     }
 
     fn child_cancels(&mut self, frame: Frame) {
@@ -218,16 +228,44 @@ impl Session {
         }
     }
 
-    /// Because of something that the child has asked for, which seldom says so itself.
+    /// The broker has ended what the child relies on. paladin does not act on it.
+    fn sever(&mut self, words: String) {
+        let severed = !self.leaving && !std::mem::replace(&mut self.severed, true);
+        self.effects.push(if severed { Effect::Severed(words) } else { Effect::Trouble(words) });
+    }
+
+    /// What the loss of the broker means to the child.
+    pub(crate) fn needs_broker(&self) -> Needs {
+        match (self.severed, self.leaving) {
+            (true, _) => Needs::Replacing,
+            (false, true) => Needs::ItNoMore,
+            (false, false) => Needs::It,
+        }
+    }
+
+    /// Because of something that the child has asked for, which seldom says so itself, or of a fault
+    /// of its own.
     fn broker_closes_connection(&mut self, frame: Frame) {
         if let Some(close) = wire::connection_close_of(&frame) {
-            let words = rules::closed(close.reply_code, close.reply_text.as_str());
-            self.effects.push(Effect::Trouble(words));
+            self.sever(rules::closed("connection", close.reply_code, close.reply_text.as_str()));
         }
         self.for_child(frame);
     }
 
+    /// A channel that the child waits on for deliveries: it hears of the end only where it asks for
+    /// something.
+    fn notice_closed_channel(&mut self, frame: &Frame) {
+        let Some(close) = wire::channel_close_of(frame) else { return };
+        let Some(channel) = self.channels.get(&frame.channel()) else { return };
+        let about = Some((close.class_id, close.method_id));
+        let is_answer = channel.questions.iter().any(|question| question.method() == about);
+        if !channel.consumers.is_empty() && !is_answer {
+            self.sever(rules::closed("channel", close.reply_code, close.reply_text.as_str()));
+        }
+    }
+
     fn broker_closes_channel(&mut self, frame: Frame) {
+        self.notice_closed_channel(&frame);
         let refused = wire::channel_close_of(&frame);
         let declares = self.channels.get(&frame.channel()).map(|channel| &channel.declares);
         let first = declares.and_then(|declares| declares.front()).cloned();

@@ -32,7 +32,7 @@ impl Session {
         let channel = self.channel(number);
         if !channel.confirms && !channel.counted {
             channel.counted = true;
-            self.say_to_broker(wire::method_frame(number, &super::renewing::select()));
+            self.say_to_broker(number, wire::method_frame(number, &super::renewing::select()));
         }
     }
 
@@ -113,13 +113,19 @@ impl Session {
         self.give_back(task);
     }
 
-    /// Everything unconfirmed goes out once more, on a new connection.
-    pub(super) fn publish_again(&mut self, number: u16) {
+    /// Everything unconfirmed goes out once more, on a new connection: first what the child has sent
+    /// all of, and when its questions are asked, the message that it is sending.
+    pub(super) fn publish_again(&mut self, number: u16, sending: bool) {
         let channel = self.channel(number);
-        let mut effects = Vec::new();
+        let (begun, mut effects) = (channel.begun(), Vec::new());
         for (message, count) in channel.unconfirmed.iter_mut().zip(1..) {
+            let rest = begun.and_then(|(task, rest)| (task == message.number).then_some(rest));
+            if rest.is_some() != sending {
+                continue;
+            }
             message.count = count;
             channel.published = count;
+            channel.to_broker.goes_on(rest.unwrap_or_default());
             effects.push(Effect::ToBroker(message.method.clone()));
             effects.push(Effect::ToBroker(message.header.clone()));
             effects.push(Effect::Replay(message.number, number));

@@ -49,14 +49,13 @@ enum Stage {
 }
 
 impl Incoming {
-    /// A part of it has gone to the child.
-    pub(super) fn is_shown(&self) -> bool {
-        matches!(self.stage, Stage::Shown(_))
-    }
-
-    /// The number of a task of which no part goes to the child.
-    pub(super) fn refused(&self) -> Option<u64> {
-        if let Stage::Refused(task) = self.stage { Some(task) } else { None }
+    /// The number of a task that is taken note of.
+    fn task(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Refused(task) => Some(task),
+            Stage::Shown(task) => task,
+            Stage::Unknown | Stage::Command | Stage::First | Stage::Hidden => None,
+        }
     }
 }
 
@@ -212,9 +211,15 @@ impl Session {
         }
     }
 
+    /// Not all of a task has come.
+    pub(super) fn is_coming(&self, task: u64) -> bool {
+        let mut incoming = self.channels.values().filter_map(|channel| channel.incoming.as_ref());
+        incoming.any(|incoming| incoming.task() == Some(task))
+    }
+
     /// A part of a task, in case it has to be published again.
     fn keep(&mut self, task: u64, frame: Frame) {
-        if self.settings.repair {
+        if self.settings.repair && self.held.iter().any(|held| held.number == task) {
             self.effects.push(Effect::Keep(task, frame));
         }
     }

@@ -74,7 +74,8 @@ impl Session {
                 }
                 let cancel = basic::Cancel { consumer_tag: short(tag), nowait: false };
                 let frame = wire::basic(number, basic::AMQPMethod::Cancel(cancel));
-                self.effects.extend(frame.map(Effect::ToBroker));
+                let frames = channel.to_broker.adds(frame);
+                self.effects.extend(frames.into_iter().map(Effect::ToBroker));
             }
         }
     }
@@ -85,7 +86,7 @@ impl Session {
             let mut left: BTreeSet<u16> = self.channels.keys().copied().collect();
             left.extend(self.own.is_open().then_some(self.settings.own_channel));
             for &channel in &left {
-                self.say_to_broker(wire::method_frame(channel, &wire::channel_close()));
+                self.say_to_broker(channel, wire::method_frame(channel, &wire::channel_close()));
             }
             self.drain = Drain::Closing(left);
         }
@@ -110,6 +111,7 @@ impl Session {
                 && channel.questions.is_empty()
                 && channel.unconfirmed.is_empty()
                 && channel.outgoing.is_none()
+                && !channel.to_broker.is_amid()
                 && channel.incoming.is_none()
                 && channel.declares.is_empty()
                 && channel.consumes.is_empty()

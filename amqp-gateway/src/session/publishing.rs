@@ -3,7 +3,8 @@
 use amqp_admin::paladin::{failure_of_prefix, head_of_prefix};
 use amqp_admin::{BLOCK_HEADER, PROOF_HEADER, QueueRole};
 
-use super::held::{End, Failure};
+use super::held::{End, Failure, Held};
+use super::settling::tell;
 use super::{Effect, Session};
 use crate::frame::Frame;
 use crate::tags::{ATTEMPT_HEADER, OPERATION_HEADER, TASK_HEADER};
@@ -46,9 +47,9 @@ enum Verdict {
 }
 
 impl Outgoing {
-    /// A part of it has gone to the broker, and could not be sent once more.
-    pub(super) fn is_on_its_way(&self) -> bool {
-        matches!(self.verdict, Some(Verdict::Pass(_))) && self.kept.is_none()
+    /// The number under which it is kept, and how many bytes of it have not come.
+    pub(super) fn kept(&self) -> Option<(u64, u64)> {
+        self.kept.map(|kept| (kept, self.rest))
     }
 }
 
@@ -265,13 +266,8 @@ impl Session {
 
     /// A task is done: its result is with the broker, and now its acknowledgement.
     pub(super) fn finish(&mut self, task: u64, ack: Frame) {
-        let Some(held) = self.release(task) else { return };
-        if !held.sent && !held.withheld.is_empty() {
-            self.count(held.channel);
-        }
-        for frame in held.withheld.iter().filter(|_| !held.sent).cloned() {
-            self.for_broker(frame);
-        }
+        let Some(mut held) = self.release(task) else { return };
+        self.tell_withheld(&mut held);
         if let Some(task) = held.tags.task.filter(|_| held.answered) {
             self.done.truncate(DONE_MAX - 1);
             self.done.push_front(task);
@@ -282,32 +278,55 @@ impl Session {
         }
     }
 
-    /// An acknowledgement of the child, with the broker's tag in it; none for what is not the broker's
-    /// any more.
-    pub(super) fn pass_answer(&mut self, frame: Frame) {
-        let shift = &self.channel(frame.channel()).shift;
-        if shift.is_none() {
-            return self.for_broker(frame);
+    /// A failed result that the leader is to be shown after all. One that is not all there, because it
+    /// is too long, is told in the child's words.
+    fn tell_withheld(&mut self, held: &mut Held) {
+        let withheld = std::mem::take(&mut held.withheld);
+        if held.sent || withheld.is_empty() {
+            return;
         }
-        let shifted = wire::with_tag(&frame, |tag| shift.of_broker(tag));
-        self.say_to_broker(shifted);
+        if wire::is_whole(&withheld) {
+            self.count(held.channel);
+            self.say_to_broker(held.channel, withheld);
+        } else if let Some(words) = held.reason.as_deref() {
+            let tags = held.tags_of_result(self.settings.owner.as_deref(), self.now);
+            if let Some(job) = tell(held, words, &tags) {
+                self.own.push(job, &mut self.effects);
+            }
+        }
+    }
+
+    /// An acknowledgement of the child, with the broker's tag in it; none for what is not the broker's
+    /// any more. It may have waited, so it comes at any time.
+    pub(super) fn pass_answer(&mut self, frame: Frame) {
+        let number = frame.channel();
+        let shift = &self.channel(number).shift;
+        let told = if shift.is_none() {
+            Some(frame)
+        } else {
+            wire::with_tag(&frame, |tag| shift.of_broker(tag))
+        };
+        self.say_to_broker(number, told);
     }
 
     /// Lets a task go, and what was kept of it.
-    pub(super) fn release(&mut self, task: u64) -> Option<super::held::Held> {
+    pub(super) fn release(&mut self, task: u64) -> Option<Held> {
         let at = self.held.iter().position(|held| held.number == task)?;
         self.effects.push(Effect::Forget(task));
         Some(self.held.remove(at))
     }
 }
 
-fn failure_of(held: &super::held::Held, attempts: u32, at: std::time::Instant) -> Failure {
+fn failure_of(held: &Held, attempts: u32, at: std::time::Instant) -> Failure {
     let is_held_back = held.tags.attempt < attempts && !held.abort_shown;
     Failure { proof: held.proof(), is_held_back, at }
 }
 
 #[cfg(test)]
 mod tests {
+    use amq_protocol::protocol::basic;
+    use amqp_admin::paladin::{Serializer, failed_result};
+
     use super::super::Settings;
     use super::super::scene::{DONE, TASK, now, settings, to_broker};
     use super::*;
@@ -316,6 +335,24 @@ mod tests {
     fn published(session: &mut Session, queue: &str, body: &[u8]) -> wire::ContentHeader {
         let effects = session.publishes(1, queue, body);
         to_broker(&effects).find_map(wire::content_header).unwrap()
+    }
+
+    #[test]
+    fn a_failed_result_that_is_too_long_to_be_withheld_is_told_in_its_words_and_not_by_halves() {
+        for (length, is_whole) in [(100, true), (WITHHELD_MAX, false)] {
+            let mut session = Session::new(settings(QueuePolicy::AsIs), now());
+            session.consumes(1, "default", "tasks");
+            session.delivers(1, "tasks", 1, TASK);
+            let words = "x".repeat(length);
+            let body = failed_result(Serializer::Postcard, &words);
+            assert_eq!(to_broker(&session.publishes(1, "AbCdE", &body)).count(), 0);
+            let task = session.held[0].number;
+            let ack = basic::Ack { delivery_tag: 1, multiple: false };
+            let effects = session.says(1, basic::AMQPMethod::Ack(ack));
+            let publishes = |frame: &&Frame| frame.method() == Some((60, 40));
+            assert_eq!(to_broker(&effects).filter(publishes).count(), usize::from(is_whole));
+            assert_eq!(session.own.waiting_for(task).len(), usize::from(!is_whole));
+        }
     }
 
     #[test]

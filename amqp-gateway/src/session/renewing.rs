@@ -6,31 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use amq_protocol::protocol::{basic, channel, confirm, exchange, queue};
+use amq_protocol::protocol::{basic, channel, confirm, connection, exchange, queue};
 use amqp_admin::QueueRole;
 
 use super::confirming::Unconfirmed;
 use super::held::End;
+use super::lane::Lane;
 use super::{Channel, Effect, Session};
 use crate::config::QueuePolicy;
-use crate::frame::{Frame, Kind};
+use crate::frame::Frame;
 use crate::rules;
 use crate::wire::{self, Method, short};
 
 /// Declarations of result queues that are remembered: a worker makes one for each result.
 const REMEMBERED: usize = 64;
-
-/// How far a message on a channel has come, in one direction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// None is on its way.
-    #[default]
-    Still,
-    /// Its header is to come.
-    Header,
-    /// So many bytes of its body are to come.
-    Body(u64),
-}
 
 /// What a channel is made of, in the child's own words.
 #[derive(Debug, Default)]
@@ -51,26 +40,6 @@ pub(super) struct Shift {
     offset: u64,
     /// The last tag that the child has seen.
     last: u64,
-}
-
-impl Flow {
-    pub(super) fn saw(&mut self, frame: &Frame) {
-        *self = match (frame.kind(), *self) {
-            (Kind::Method, _) => match frame.method() {
-                Some((60, 40 | 50 | 60 | 71)) => Self::Header,
-                _ => Self::Still,
-            },
-            (Kind::Header, _) => Self::left(wire::body_size(frame).unwrap_or_default()),
-            (Kind::Body, Self::Body(left)) => {
-                Self::left(left.saturating_sub(frame.payload().len() as u64))
-            }
-            (Kind::Body | Kind::Heartbeat, flow) => flow,
-        };
-    }
-
-    fn left(bytes: u64) -> Self {
-        if bytes == 0 { Self::Still } else { Self::Body(bytes) }
-    }
 }
 
 impl Topology {
@@ -162,6 +131,9 @@ impl Session {
         if self.leaving {
             return Err("the child was leaving");
         }
+        if self.severed {
+            return Err("the broker had ended what the child relies on");
+        }
         if self.foreign {
             return Err("what was on its way on this connection may be lost");
         }
@@ -192,13 +164,14 @@ impl Session {
             }
         }
         self.renewals += 1;
+        self.crowded = false;
         for channel in self.channels.values_mut() {
             channel.incoming = None;
             channel.unanswered.clear();
             channel.cancelling.clear();
             channel.unasked.clear();
             channel.shift.renew();
-            channel.down = Flow::Still;
+            channel.to_broker = Lane::default();
             channel.published = 0;
             channel.declares.clear();
             channel.consumes.clear();
@@ -208,12 +181,12 @@ impl Session {
 
     /// There is a connection again: everything is made on it as it was on the old one.
     pub(crate) fn renew(&mut self, now: Instant) {
-        self.now = now;
-        for held in &mut self.held {
-            // The child was not heard meanwhile, so its result has not had the time to come.
-            if let End::Acked(_, since) = &mut held.end {
-                *since = now;
-            }
+        self.child_was_unheard(now);
+        if std::mem::take(&mut self.blocked) {
+            // The new one says so itself if it is short of anything, and only once it is published to.
+            let unblocked = connection::AMQPMethod::Unblocked(connection::Unblocked {});
+            let frame = wire::method_frame(0, &Method::Connection(unblocked));
+            self.effects.extend(frame.map(Effect::ToChild));
         }
         for number in std::mem::take(&mut self.closing) {
             // What the broker said on it while it was being closed is no reason to open it again.
@@ -224,10 +197,21 @@ impl Session {
         let numbers: Vec<u16> = self.channels.keys().copied().collect();
         for number in numbers {
             for method in self.again(number) {
-                self.say_to_broker(wire::method_frame(number, &method));
+                self.say_to_broker(number, wire::method_frame(number, &method));
             }
-            self.publish_again(number);
+            self.publish_again(number, false);
             self.ask_again(number);
+            self.publish_again(number, true);
+        }
+    }
+
+    /// The child was not heard until now: neither its result nor its words have had the time to come.
+    pub(crate) fn child_was_unheard(&mut self, now: Instant) {
+        self.now = now;
+        for held in &mut self.held {
+            if let End::Acked(_, since) | End::Dropped(since) = &mut held.end {
+                *since = now;
+            }
         }
     }
 
@@ -350,12 +334,16 @@ impl Channel {
         methods
     }
 
+    /// The message that the child is sending, of which the broker has a part and which can be begun
+    /// again: its number, and how many bytes the child has not sent.
+    pub(super) fn begun(&self) -> Option<(u64, u64)> {
+        let kept = self.outgoing.as_ref().and_then(super::publishing::Outgoing::kept)?;
+        self.unconfirmed.iter().any(|message| message.number == kept.0).then_some(kept)
+    }
+
     fn can_renew(&self) -> Result<(), &'static str> {
-        let sending = self.up != Flow::Still
-            && self.outgoing.as_ref().is_none_or(super::publishing::Outgoing::is_on_its_way);
-        let showing = self.down != Flow::Still
-            && self.incoming.as_ref().is_none_or(super::delivering::Incoming::is_shown);
-        if sending || showing {
+        let sending = self.to_broker.is_amid() && self.begun().is_none();
+        if sending || self.to_child.is_amid() {
             return Err("it was lost in the middle of a message");
         }
         if self.confirms {
@@ -386,6 +374,30 @@ mod tests {
         session.publishes(1, "AbCdE", DONE);
         assert!(!session.foreign, "the result is not known as one");
         assert_eq!(session.counters.results, 1);
+    }
+
+    /// lapin writes nothing while it is blocked, so the new broker would not hear of it to say otherwise.
+    #[test]
+    fn a_child_that_was_told_to_publish_nothing_may_again_on_another_connection() {
+        let blocked = connection::AMQPMethod::Blocked(connection::Blocked::default());
+        let unblocked = connection::AMQPMethod::Unblocked(connection::Unblocked {});
+        let [blocked, unblocked] = [blocked, unblocked]
+            .map(|method| wire::method_frame(0, &Method::Connection(method)).unwrap());
+        for (told, is_told) in
+            [(vec![], false), (vec![&blocked], true), (vec![&blocked, &unblocked], false)]
+        {
+            let mut session = session(QueuePolicy::Durable);
+            for frame in told {
+                session.broker_sent(frame.clone(), session.now);
+            }
+            session.effects();
+            for is_told in [is_told, false] {
+                session.broker_lost(session.now);
+                session.renew(session.now);
+                let effects = session.effects();
+                assert_eq!(effects.contains(&Effect::ToChild(unblocked.clone())), is_told);
+            }
+        }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use amq_protocol::protocol::{basic, channel, confirm};
+use amq_protocol::protocol::{BasicProperties, basic, channel, confirm};
 
 use super::{Effect, Session, Settings};
 use crate::config::QueuePolicy;
 use crate::frame::{Frame, Kind};
-use crate::wire::{self, Method, short};
+use crate::tags;
+use crate::wire::{self, ContentHeader, Method, short};
 
 /// A task of v0.7 whose result goes to `AbCdE`.
 pub(super) const TASK: &[u8] = b"\x05AbCdE\x01\x00\x02\x00\x00\x01\x03abc\x00";
@@ -52,7 +53,7 @@ pub(super) fn deliver(channel: u16, tag: u64) -> Frame {
     deliver_to(channel, "", tag)
 }
 
-fn deliver_to(channel: u16, consumer: &str, delivery_tag: u64) -> Frame {
+pub(super) fn deliver_to(channel: u16, consumer: &str, delivery_tag: u64) -> Frame {
     let consumer_tag = short(consumer);
     let deliver = basic::Deliver { consumer_tag, delivery_tag, ..basic::Deliver::default() };
     wire::basic(channel, basic::AMQPMethod::Deliver(deliver)).unwrap()
@@ -95,6 +96,23 @@ impl Session {
         for frame in content(channel, &[0, 0], &[body.to_vec()]) {
             self.broker_sent(frame, now());
         }
+        self.effects()
+    }
+
+    /// The broker delivers the result of a task to a consumer; gives what is to be done.
+    pub(super) fn delivers_tagged(
+        &mut self,
+        channel: u16,
+        to: &str,
+        tag: u64,
+        task: &str,
+    ) -> Vec<Effect> {
+        let (body_size, properties) = (DONE.len() as u64, BasicProperties::default());
+        let header = ContentHeader { class_id: 60, body_size, properties };
+        let header = tags::with(&header, &[(tags::TASK_HEADER, task.to_owned())]);
+        self.broker_sent(deliver_to(channel, to, tag), now());
+        self.broker_sent(wire::header_frame(channel, &header).unwrap(), now());
+        self.broker_sent(Frame::new(Kind::Body, channel, DONE).unwrap(), now());
         self.effects()
     }
 
@@ -166,6 +184,7 @@ pub(super) fn troubles(effects: &[Effect]) -> Vec<&str> {
         | Effect::Keep(..)
         | Effect::Replay(..)
         | Effect::Forget(_)
+        | Effect::Severed(_)
         | Effect::Drained => None,
     });
     told.collect()
@@ -180,6 +199,7 @@ pub(super) fn to_broker(effects: &[Effect]) -> impl Iterator<Item = &Frame> {
         | Effect::Replay(..)
         | Effect::Forget(_)
         | Effect::Trouble(_)
+        | Effect::Severed(_)
         | Effect::Drained => None,
     })
 }

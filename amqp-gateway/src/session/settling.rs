@@ -58,6 +58,10 @@ impl Session {
     /// Tries a failed task again, or puts it aside. `why` is known when it was not the child that said
     /// so.
     pub(super) fn settle(&mut self, task: u64, why: Option<&str>) {
+        if self.is_coming(task) {
+            // It cannot be published again, and nobody can have failed at it.
+            return self.give_back(task);
+        }
         let attempts = self.settings.attempts;
         let Some(held) = self.held.iter_mut().find(|held| held.number == task) else { return };
         held.end = End::Settling;
@@ -145,10 +149,24 @@ impl Session {
         if !self.settings.repair {
             return;
         }
+        self.leave_what_cannot_be_answered();
         let in_hand = self.held.iter().filter(|held| !matches!(held.end, End::Settling));
         let in_hand: Vec<_> = in_hand.map(|held| (held.number, held.abort_shown)).collect();
         for (task, aborted) in in_hand {
             if aborted { self.give_up(task) } else { self.settle(task, Some(why)) }
+        }
+    }
+
+    /// Where the child has died in the middle of a message nothing can be said any more: its tasks go
+    /// back when the connection is closed.
+    fn leave_what_cannot_be_answered(&mut self) {
+        let broken = |held: &&Held| {
+            self.channels.get(&held.channel).is_some_and(|channel| channel.to_broker.is_amid())
+        };
+        let left: Vec<u64> = self.held.iter().filter(broken).map(|held| held.number).collect();
+        for task in left {
+            self.own.forget(task);
+            self.counters.given_back += u64::from(self.release(task).is_some());
         }
     }
 
@@ -233,7 +251,7 @@ fn job(held: &Held, aim: Aim, queue: &str, tags: &[(&str, String)]) -> Job {
 }
 
 /// The failed result that the child did not send, so that the leader does not wait for ever.
-fn tell(held: &Held, words: &str, tags: &[(&str, String)]) -> Option<Job> {
+pub(super) fn tell(held: &Held, words: &str, tags: &[(&str, String)]) -> Option<Job> {
     let task = held.head.as_ref()?;
     let body = failed_result(task.serializer, words);
     let properties = BasicProperties::default().with_delivery_mode(2);

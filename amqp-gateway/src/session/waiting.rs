@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::delivering::Incoming;
 use super::own::{Job, Loss};
 use super::{Effect, Session};
 use crate::rules::DEAD_LETTER;
@@ -58,13 +57,8 @@ impl Session {
 
     /// Does what has waited long enough; a task whose last bytes have not come waits on.
     pub(super) fn wait_is_over(&mut self) {
-        let coming: Vec<u64> = self
-            .channels
-            .values()
-            .filter_map(|channel| channel.incoming.as_ref().and_then(Incoming::refused))
-            .collect();
         let waiting = std::mem::take(&mut self.waiting);
-        let is_due = |it: &Waiting| it.due <= self.now && !coming.contains(&it.task);
+        let is_due = |it: &Waiting| it.due <= self.now && !self.is_coming(it.task);
         let (due, left): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_due);
         self.waiting = left;
         for Waiting { task, then, .. } in due {

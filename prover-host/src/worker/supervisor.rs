@@ -278,7 +278,8 @@ impl Supervisor {
 /// Until the worker can do no more tasks, and does not end by itself: an abort would make it drop its
 /// next one, or it has lost its connection and waits for ever.
 async fn useless(mut activity: watch::Receiver<Activity>, silence: Duration) -> Ending {
-    let mut connected = false;
+    let (mut connected, mut since) = (false, None);
+    let severed = activity.borrow().severed;
     loop {
         let now = activity.borrow_and_update().clone();
         if now.spent && now.in_hand.is_empty() {
@@ -286,12 +287,17 @@ async fn useless(mut activity: watch::Receiver<Activity>, silence: Duration) -> 
             return Ending { cause: Cause::Abort, words };
         }
         connected |= now.connections > 0;
-        let deaf = connected && now.connections == 0;
+        let cut_off = now.severed > severed;
+        let deaf = cut_off || (connected && now.connections == 0);
+        since = since.filter(|_| deaf).or_else(|| deaf.then(clock::now));
+        // One that is cut off has no other connection to wait for.
+        let patience = if cut_off { DEAF } else { silence };
+        let over = since.unwrap_or_else(clock::now) + patience;
         tokio::select! {
             changed = activity.changed() => if changed.is_err() {
                 std::future::pending::<()>().await;
             },
-            () = tokio::time::sleep(silence), if deaf => {
+            () = tokio::time::sleep_until(over.into()), if deaf => {
                 let words = "had lost its connection and did not end, and was ended".to_owned();
                 return Ending { cause: Cause::Disconnected, words };
             }

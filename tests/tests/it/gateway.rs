@@ -13,6 +13,7 @@ mod relaying;
 mod renewing;
 mod repair;
 mod several;
+mod severed;
 mod sizes;
 pub(crate) mod tags;
 mod tls;

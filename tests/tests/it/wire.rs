@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use amqp_gateway::frame::{Frame, Kind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +42,7 @@ struct Shared {
     cuts: watch::Sender<u64>,
     held: watch::Sender<bool>,
     strokes: watch::Sender<Stroke>,
+    said: watch::Sender<(Way, Vec<u8>)>,
     slow: AtomicBool,
     to_server: Passed,
     from_server: Passed,
@@ -72,6 +74,7 @@ impl Wire {
             cuts: watch::Sender::new(0),
             held: watch::Sender::new(false),
             strokes: watch::Sender::new(Stroke::Swallow),
+            said: watch::Sender::new((Way::ToServer, Vec::new())),
             slow: AtomicBool::new(false),
             to_server: Passed::new(),
             from_server: Passed::new(),
@@ -119,6 +122,12 @@ impl Wire {
         self.shared.strokes.send_replace(Stroke::Swallow);
     }
 
+    /// Every connection that there is carries this way what nobody has sent. It is between two frames
+    /// where nothing is being said.
+    pub(crate) fn say(&self, way: Way, frame: Vec<u8>) {
+        self.shared.said.send_replace((way, frame));
+    }
+
     /// Bytes go a few at a time.
     pub(crate) fn slow(&self) {
         self.shared.slow.store(true, Ordering::Relaxed);
@@ -161,6 +170,15 @@ impl Passed {
     }
 }
 
+/// The end of all connections for a fault of the broker's own, in its words: a process of its has
+/// crashed.
+pub(crate) fn internal_error() -> Vec<u8> {
+    let text = b"INTERNAL_ERROR";
+    let length = u8::try_from(text.len()).unwrap();
+    let close = [&[0, 10, 0, 50, 2, 29, length][..], text, &[0; 4]].concat();
+    Frame::new(Kind::Method, 0, &close).unwrap().into_bytes().to_vec()
+}
+
 async fn forward(listener: TcpListener, shared: Arc<Shared>) {
     let mut pairs = JoinSet::new();
     loop {
@@ -195,6 +213,7 @@ async fn pump(
     mut strokes: watch::Receiver<Stroke>,
     shared: &Shared,
 ) {
+    let mut said = shared.said.subscribe();
     let (mut stopped, mut swallowed) = (false, false);
     let mut buffer = vec![0; WHOLE];
     loop {
@@ -205,6 +224,13 @@ async fn pump(
                 match *strokes.borrow_and_update() {
                     Stroke::Stop(stop) => stopped |= stop == way,
                     Stroke::Swallow => swallowed = true,
+                }
+                continue;
+            }
+            _ = said.changed() => {
+                let (spoken, frame) = said.borrow_and_update().clone();
+                if spoken == way && to.write_all(&frame).await.is_err() {
+                    break;
                 }
                 continue;
             }

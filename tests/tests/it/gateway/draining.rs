@@ -1,13 +1,16 @@
 //! The end in good order: nothing that was finished is thrown away, nothing that was not is lost.
 
+use amqp_gateway::frame::Kind;
 use futures_util::StreamExt as _;
 use lapin::options::BasicAckOptions;
 use tests::amqp::Amqp;
 use tests::harness;
+use tokio::time::timeout;
 
+use super::raw::Raw;
 use super::tags::{DONE, TASK, consumer, publish};
 use super::{Behind, depth};
-use crate::stand_in::{Reached as _, V07, VERIFIED};
+use crate::stand_in::{LIMIT, Reached as _, V07, VERIFIED};
 
 #[tokio::test]
 async fn a_worker_that_drains_finishes_its_task_and_takes_no_other() {
@@ -48,6 +51,39 @@ async fn an_idle_worker_drains_at_once_and_one_that_connects_later_gets_nothing(
     later.close().await.unwrap();
     assert_eq!(behind.gateway.activity().borrow().counters.delivered, 0);
     assert_eq!(depth(&direct, "default").await, 1);
+}
+
+/// A broker whose memory is short stops reading in the middle of a result, and a drain begins. What the
+/// gateway has to say comes behind the result: RabbitMQ closes a connection on which anything else comes
+/// amid a message.
+#[tokio::test]
+async fn a_drain_that_begins_amid_a_result_lets_it_come_to_its_end() {
+    let Some(vhost) = harness::vhost("drained_amid") else { return };
+    let behind = Behind::stock(&vhost).await;
+    let direct = Amqp::connect(&vhost.amqp_uri()).await.unwrap();
+    direct.paladin_queue("default").await.unwrap();
+    direct.paladin_queue("AbCdE").await.unwrap();
+    publish(&direct, "default", TASK, &[]).await;
+    let mut child = Raw::client(behind.gateway.address()).await;
+    child.opens(1).await;
+    let tag = child.takes_from(1, "default").await;
+    child.begins(1, "AbCdE", DONE, 1000).await;
+    let drain = behind.gateway.drain();
+    tokio::pin!(drain);
+    tokio::select! {
+        () = &mut drain => panic!("drained amid a result"),
+        // By the time that this is answered the gateway has heard of the drain.
+        () = child.opens(2) => {}
+    }
+    let finish = async {
+        child.carries(Kind::Body, 1, &[0; 1000]).await;
+        child.says(1, (60, 80), &[&tag.to_be_bytes()[..], b"\0"].concat()).await;
+    };
+    let both = async { tokio::join!(drain, finish) };
+    timeout(LIMIT, both).await.unwrap();
+    assert_eq!((depth(&direct, "AbCdE").await, depth(&direct, "default").await), (1, 0));
+    let told = behind.activity();
+    assert_eq!((told.counters.done, told.severed, &told.trouble), (1, 0, &None), "{told:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use tests::harness::{self, Vhost};
 
 use super::{Host, gone, is_alive};
 use crate::stand_in::{Generation, V06, V07, VERIFIED};
+use crate::wire::{Way, Wire, internal_error};
 
 /// The block of every test here: 12 transactions.
 const BLOCK: u64 = 6;
@@ -159,4 +160,25 @@ async fn a_worker_that_lost_its_connection_and_does_not_end_is_replaced() {
     management.add_vhost(vhost.name(), &vhost.access().user).unwrap();
     host.measures("zero_worker_consuming 1.0").await;
     assert!(!is_alive(first));
+}
+
+/// The broker has closed its connection for a fault, which is not made anew: nothing is waited for.
+#[tokio::test]
+async fn an_idle_worker_that_is_cut_off_is_replaced_soon() {
+    let Some(vhost) = harness::vhost("host_cut_off") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let way = Wire::to(&vhost.access().amqp).await;
+    let path = V07.path("worker");
+    let options = [&LISTEN[..], &["--queue-policy", "durable", "--restart-pause", "10ms"]].concat();
+    let command = [path.to_str().unwrap(), "--runtime=amqp"];
+    let uri = way.through(&vhost.amqp_uri());
+    let host = Host::start("host", &uri, &options, &command, home.path());
+    host.measures("zero_worker_consuming 1.0").await;
+    let first = host.runs(1).await;
+    way.say(Way::FromServer, internal_error());
+    host.measures("zero_worker_child_ends_total{cause=\"disconnected\"} 1.0").await;
+    host.measures("zero_worker_consuming 1.0").await;
+    assert!(!is_alive(first));
+    let log = host.log();
+    assert!(log.contains("has closed the child's connection: INTERNAL_ERROR (541)"), "{log}");
 }

@@ -16,6 +16,7 @@ use tests::poll;
 use super::service::{Service, Setting};
 use crate::gateway::tags::header;
 use crate::stand_in::{LIMIT, V07};
+use crate::wire::{Way, Wire, internal_error};
 
 fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
@@ -121,6 +122,34 @@ async fn a_killed_leader_and_a_killed_service_are_made_good() {
     let _workers = setting.workers("2", &[]);
     let proof = service.becomes(id, &["verified", "failed"]).await;
     assert_eq!((&proof["state"], &proof["attempts"]), (&json!("verified"), &json!(3)));
+}
+
+/// Its leader would wait for ever.
+#[tokio::test]
+async fn an_attempt_whose_leader_is_cut_off_by_the_broker_ends_and_another_is_made() {
+    let Some(vhost) = harness::vhost("leader_cut_off") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let way = Wire::to(&vhost.access().amqp).await;
+    let setting = Setting { generation: &V07, vhost: &vhost, home: home.path() };
+    let service = setting.start(&["--amqp-uri", &way.through(&vhost.amqp_uri())]).await;
+    let proof = service.submit(&V07, 6, "").await;
+    let id = proof["id"].as_str().unwrap();
+    service.runs(id).await;
+    let looked = poll::until("its tasks", LIMIT, async || {
+        let told = tasks(&vhost).await;
+        if told.is_empty() { Err(service.log()) } else { Ok(()) }
+    });
+    looked.await.unwrap();
+    way.say(Way::FromServer, internal_error());
+    let looked = poll::until("the second attempt", LIMIT, async || {
+        let told = service.proof(id).await;
+        if told["attempts"] == 2 { Ok(()) } else { Err(format!("{told:#}\n{}", service.log())) }
+    });
+    looked.await.unwrap();
+    service.says("INTERNAL_ERROR (541)").await;
+    let _workers = setting.workers("2", &[]);
+    let proof = service.becomes(id, &["verified", "failed"]).await;
+    assert_eq!((&proof["state"], &proof["attempts"]), (&json!("verified"), &json!(2)));
 }
 
 #[tokio::test]
