@@ -40,7 +40,9 @@ lift_protection() {
     local one
     local -a targets=()
     for one in "${PROTECTED[@]}"; do
-        [[ $one != *container_cluster* || -n $CLUSTER_STATUS ]] && state_has "$one" || continue
+        state_has "$one" || continue
+        # One that somebody has deleted by hand would be made.
+        [[ $one == *container_cluster* && -z $CLUSTER_STATUS ]] && continue
         targets+=("-target=$one")
         # One whose making failed would be made anew.
         [[ $DRY_RUN == no && $("${TERRAFORM[@]}" state show -no-color "$one" 2>/dev/null) == *': (tainted)'* ]] &&

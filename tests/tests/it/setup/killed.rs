@@ -96,8 +96,7 @@ fn a_helm_that_was_killed_in_the_middle_is_taken_over() {
         a_helm_at_work_is_left_alone(&place, &args);
         let planned = place.scene.ends(0, "setup.sh", &[&args[..], &["--dry-run"]].concat());
         assert!(planned.stderr.contains("it is pending-install since "), "{}", planned.stderr);
-        let delete =
-            "delete secret -l owner=helm,name=zero,version=1,status=pending-install";
+        let delete = "delete secret -l owner=helm,name=zero,version=1,status=pending-install";
         assert!(planned.stdout.contains(delete), "{}", planned.stdout);
         let done = place.scene.ends(0, "setup.sh", &args);
         assert!(done.stderr.contains("a helm was cut off there"), "{}", done.stderr);
@@ -122,7 +121,8 @@ fn a_helm_at_work_is_left_alone(place: &Place, args: &[&str]) {
         assert!(place.scene.changes().is_empty());
     };
     let word = format!("zero-prover.io/setup={run}");
-    let mut helm = Command::new("sh").args(["-c", "read line", &word]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut helm =
+        Command::new("sh").args(["-c", "read line", &word]).stdin(Stdio::piped()).spawn().unwrap();
     refused("a helm of this script is at work on release `zero` on this machine");
     helm.kill().unwrap();
     helm.wait().unwrap();

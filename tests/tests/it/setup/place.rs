@@ -156,7 +156,8 @@ impl Place {
     pub(super) fn chart(&self, name: &str, of: &str, version: &str) {
         let (from, to) = (Path::new(DOUBLES).join("charts").join(of), self.scene.path(name));
         copy(&from, &to);
-        let text = format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n");
+        let text =
+            format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n");
         std::fs::write(to.join("Chart.yaml"), text).unwrap();
     }
 

@@ -90,7 +90,9 @@ fn what_was_set_up_goes_and_what_is_not_ours_stays() {
     let planned = scene.ends(0, "teardown.sh", &away(&place, &["--dry-run"]));
     assert_eq!(place.objects(), before, "a dry run changes nothing");
     assert!(
-        planned.stderr.contains("KEDA taken away: it stays: somebody else has 1 of `scaledobjects.keda.sh`"),
+        planned
+            .stderr
+            .contains("KEDA taken away: it stays: somebody else has 1 of `scaledobjects.keda.sh`"),
         "{}",
         planned.stderr
     );
