@@ -41,7 +41,7 @@ fn run(stage: &Stage) -> Result<()> {
     user.types(READY)?;
     user.restarts_the_broker_under_work()?;
     let page = commands(PAGE, ("## Another volume", "## Another queue policy"));
-    let end = page.iter().position(|command| command.ends_with("scale resume"));
+    let end = page.iter().position(|command| command.contains(" scale resume"));
     let (claim, set) = page.split_at(end.context("the page resumes")? + 1);
     ensure!(claim.len() >= 6 && set.len() >= 3, "the page has not all: {page:?}");
 
@@ -115,7 +115,15 @@ impl User<'_> {
     /// With all workers held, a leader's tasks wait; the broker's settings change, and with them its pod.
     fn restarts_the_broker_under_work(&self) -> Result<()> {
         let site = &self.terminal.site;
-        site.zero(&["scale", "pause", "--replicas", "0", "--reason", "to see tasks wait"])?;
+        site.zero(&[
+            "scale",
+            "pause",
+            "--replicas",
+            "0",
+            "--reason",
+            "tasks are to wait",
+            "--yes",
+        ])?;
         site.zero(&["prove", &site.witness("devnet", 3), "--detach"])?;
         let before = site.until("tasks to wait", SOON, || {
             let waiting = self.waiting()?;
@@ -129,7 +137,7 @@ impl User<'_> {
         ensure!(self.pod("zero-rabbitmq-0")? != pod, "the broker was not restarted");
         let after = site.until("the broker to answer", SOON, || self.waiting())?;
         ensure!(after >= before, "{before} tasks waited, and after the upgrade {after}");
-        site.zero(&["scale", "resume"])?;
+        site.zero(&["scale", "resume", "--yes"])?;
         site.until_verified(1)
     }
 }
