@@ -123,6 +123,19 @@ fn workers_stay_as_many_when_they_are_scaled_from_now_on() {
     }
 }
 
+/// Values of a StatefulSet that cannot be changed, and what is said of them.
+const MADE_OTHERWISE: [(&str, &str); 3] = [
+    (
+        "leader.persistence.size=2Ti",
+        "leader.persistence.size is `2Ti`, and the StatefulSet zp-leader was made with `1Ti`",
+    ),
+    (
+        "leader.persistence.enabled=false",
+        "leader.persistence.enabled is false, and the StatefulSet zp-leader was made with true",
+    ),
+    ("rabbitmq.embedded.persistence.storageClass=fast", "StatefulSet zp-rabbitmq was made with ``"),
+];
+
 /// What Kubernetes refuses without a word of what to do, and the cure that the chart names.
 #[test]
 fn a_volume_that_was_made_otherwise_is_told_with_the_cure() {
@@ -132,58 +145,38 @@ fn a_volume_that_was_made_otherwise_is_told_with_the_cure() {
         let namespace = place.plane.namespace(&test).unwrap();
         let upgrade =
             |sets: &str| place.helm(&namespace, &["upgrade", RELEASE, CHART, "--set", sets]);
-        // No controller runs that would take the finalizers away.
-        let gone = |object: &str, how: &str| {
-            let inside = ["--namespace", namespace.as_str()];
-            let delete = ["delete", object, "--wait=false", how];
-            place.plane.kubectl(&[&delete[..], &inside].concat()).unwrap();
-            let free = ["patch", object, "--patch", r#"{"metadata": {"finalizers": null}}"#];
-            place.plane.kubectl(&[&free[..], &inside].concat()).unwrap();
-        };
-        place.helm_does(
-            &namespace,
-            &["install", RELEASE, CHART, "--set", "leader.persistence.size=1024Gi"],
-        );
+        let first = "leader.persistence.size=1024Gi";
+        place.helm_does(&namespace, &["install", RELEASE, CHART, "--set", first]);
 
         let several = "circuits.pvc.accessMode=ReadWriteMany,leader.persistence.size=1Ti";
         let (well, said) = upgrade(several);
         let told = "circuits.pvc.accessMode is `ReadWriteMany`, and the claim zp-circuits was made with `ReadWriteOnce`";
         assert!(!well && said.contains(told) && !said.contains("immutable"), "{said}");
-        assert!(
-            said.contains(&format!("`kubectl -n {namespace} delete pvc zp-circuits`")),
-            "{said}"
-        );
-        gone("pvc/zp-circuits", "--cascade=background");
+        let cure = format!("`kubectl -n {namespace} delete pvc zp-circuits`");
+        assert!(said.contains(&cure), "{said}");
+        take_away(&place, &namespace, "pvc/zp-circuits", "--cascade=background");
         let (well, said) = upgrade(several);
         assert!(well, "{said}");
-        assert_eq!(
-            value(&place, &namespace, "pvc/zp-circuits", ".spec.accessModes[0]"),
-            "ReadWriteMany"
-        );
+        let mode = value(&place, &namespace, "pvc/zp-circuits", ".spec.accessModes[0]");
+        assert_eq!(mode, "ReadWriteMany");
 
-        for (sets, told) in [
-            (
-                "leader.persistence.size=2Ti",
-                "leader.persistence.size is `2Ti`, and the StatefulSet zp-leader was made with `1Ti`",
-            ),
-            (
-                "leader.persistence.enabled=false",
-                "leader.persistence.enabled is false, and the StatefulSet zp-leader was made with true",
-            ),
-            (
-                "rabbitmq.embedded.persistence.storageClass=fast",
-                "StatefulSet zp-rabbitmq was made with ``",
-            ),
-        ] {
+        for (sets, told) in MADE_OTHERWISE {
             let (well, said) = upgrade(&format!("{several},{sets}"));
-            assert!(
-                !well && said.contains(told) && !said.contains("Forbidden"),
-                "{generation:?}: {said}"
-            );
+            let named = said.contains(told) && !said.contains("Forbidden");
+            assert!(!well && named, "{generation:?}: {said}");
         }
-        gone("statefulset/zp-leader", "--cascade=orphan");
-        let (well, said) =
-            upgrade("circuits.pvc.accessMode=ReadWriteMany,leader.persistence.size=2Ti");
+        take_away(&place, &namespace, "statefulset/zp-leader", "--cascade=orphan");
+        let larger = "circuits.pvc.accessMode=ReadWriteMany,leader.persistence.size=2Ti";
+        let (well, said) = upgrade(larger);
         assert!(well, "{said}");
     }
+}
+
+/// No controller runs that would take the finalizers away.
+fn take_away(place: &Place, namespace: &str, object: &str, how: &str) {
+    let inside = ["--namespace", namespace];
+    let delete = ["delete", object, "--wait=false", how];
+    place.plane.kubectl(&[&delete[..], &inside].concat()).unwrap();
+    let free = ["patch", object, "--patch", r#"{"metadata": {"finalizers": null}}"#];
+    place.plane.kubectl(&[&free[..], &inside].concat()).unwrap();
 }

@@ -47,47 +47,29 @@ fn keda_of_somebody_else_is_left_alone() {
     assert!(changed.is_empty(), "{changed:#?}");
 }
 
+/// Somebody else's objects of KEDA's and of Prometheus' kinds; what Prometheus selects by is on their monitor too.
+const OF_OTHERS: [&str; 2] = [
+    "apiVersion: keda.sh/v1alpha1\nkind: TriggerAuthentication\nmetadata: {name: theirs, namespace: default}\n",
+    "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: theirs, namespace: default, labels: {release: kube-prometheus-stack}}\n",
+];
+/// What the teardown says of them.
+const IN_USE: [&str; 2] = [
+    "KEDA taken away: it stays: somebody else has 1 of `triggerauthentications.keda.sh`\n",
+    "Prometheus operator taken away: it stays: somebody else has 1 of `servicemonitors.monitoring.coreos.com`\n",
+];
+
 #[test]
 fn keda_of_ours_gets_a_monitor_for_prometheus_and_goes_when_nobody_uses_it() {
-    let Some(place) = Place::find("others_monitors", Generation::V3, HERE) else { return };
-    let (scene, plane) = (&place.scene, &place.plane);
-    scene.ends(0, "setup.sh", &place.here(OPERATORS));
-    scene.changes();
-    let watched = place.here(&[OPERATORS, &["--prometheus"]].concat());
-    scene.ends(0, "setup.sh", &watched);
-    let changed = scene.changes();
-    assert!(
-        changed.len() == 2 && changed[1].contains(" prometheus.operator.enabled=true"),
-        "{changed:#?}"
-    );
-    let monitors = [
-        "get",
-        "servicemonitors",
-        "-n",
-        "keda",
-        "-l",
-        "release=kube-prometheus-stack",
-        "-o",
-        "name",
-    ];
-    assert!(plane.kubectl(&monitors).unwrap().contains("/keda-operator"));
-    let again = scene.ends(0, "setup.sh", &watched);
-    assert!(scene.changes().is_empty(), "{}", again.stderr);
-
-    // What Prometheus selects by is on their monitor too.
-    for theirs in [
-        "apiVersion: keda.sh/v1alpha1\nkind: TriggerAuthentication\nmetadata: {name: theirs, namespace: default}\n",
-        "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: theirs, namespace: default, labels: {release: kube-prometheus-stack}}\n",
-    ] {
+    let Some(here) = Place::find("others_monitors", Generation::V3, HERE) else { return };
+    is_watched(&here);
+    let (scene, plane) = (&here.scene, &here.plane);
+    for theirs in OF_OTHERS {
         plane.apply(theirs).unwrap();
     }
     let away =
-        ["--kube-context", HERE, "--namespace", &place.namespace, "--yes", "--only", "operators"];
+        ["--kube-context", HERE, "--namespace", &here.namespace, "--yes", "--only", "operators"];
     let stays = scene.ends(0, "teardown.sh", &away);
-    for words in [
-        "KEDA taken away: it stays: somebody else has 1 of `triggerauthentications.keda.sh`\n",
-        "Prometheus operator taken away: it stays: somebody else has 1 of `servicemonitors.monitoring.coreos.com`\n",
-    ] {
+    for words in IN_USE {
         assert!(stays.stderr.contains(words), "{words}: {}", stays.stderr);
     }
     assert!(scene.changes().is_empty());
@@ -97,6 +79,25 @@ fn keda_of_ours_gets_a_monitor_for_prometheus_and_goes_when_nobody_uses_it() {
     scene.ends(0, "teardown.sh", &away);
     let changed = scene.changes();
     assert_eq!(changed.len(), 2, "{changed:#?}");
+}
+
+/// KEDA of ours is there, and gets a monitor once Prometheus is wanted too.
+fn is_watched(here: &Place) {
+    let scene = &here.scene;
+    scene.ends(0, "setup.sh", &here.here(OPERATORS));
+    scene.changes();
+    let watched = here.here(&[OPERATORS, &["--prometheus"]].concat());
+    scene.ends(0, "setup.sh", &watched);
+    let changed = scene.changes();
+    assert!(
+        changed.len() == 2 && changed[1].contains(" prometheus.operator.enabled=true"),
+        "{changed:#?}"
+    );
+    let selected = "release=kube-prometheus-stack";
+    let monitors = ["get", "servicemonitors", "-n", "keda", "-l", selected, "-o", "name"];
+    assert!(here.plane.kubectl(&monitors).unwrap().contains("/keda-operator"));
+    let again = scene.ends(0, "setup.sh", &watched);
+    assert!(scene.changes().is_empty(), "{}", again.stderr);
 }
 
 #[test]
