@@ -196,12 +196,14 @@ impl Fed {
                     for part in 0..self.keeper.parts(task) {
                         let part = self.keeper.part(task, part).expect("it is in memory");
                         let part = part.and_then(|part| Frame::new(Kind::Body, channel, &part));
-                        part.iter().for_each(|frame| self.up.says(frame));
-                        broker.extend(part);
+                        if let Some(frame) = part {
+                            self.up.says(&frame);
+                            broker.push(frame);
+                        }
                     }
                 }
                 Effect::Forget(task) => self.keeper.forget(task),
-                Effect::Trouble(_) | Effect::Severed(_) | Effect::Drained => {}
+                Effect::Trouble(_) | Effect::Severed(_) | Effect::Crowded | Effect::Drained => {}
             }
         }
     }

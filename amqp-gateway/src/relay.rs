@@ -270,6 +270,7 @@ impl Relay {
 
     /// Does what follows from what the session has seen.
     fn apply(&mut self) -> Option<End> {
+        let mut crowded = false;
         for effect in self.session.effects() {
             match effect {
                 Effect::ToChild(frame) => self.child.outlet.push(frame.into_bytes()),
@@ -293,13 +294,14 @@ impl Relay {
                     tracing::error!("{words}");
                     self.severed = Some(words);
                 }
+                Effect::Crowded => crowded = true,
                 Effect::Drained => {
                     self.drained = true;
                     self.waiting.clear();
                 }
             }
         }
-        if self.session.is_crowded() {
+        if crowded {
             return Some(End::Broker(Trouble::Crowded));
         }
         self.refill().err().map(|error| End::Broker(error.into()))

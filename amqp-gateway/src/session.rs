@@ -63,6 +63,8 @@ pub(crate) enum Effect {
     Trouble(String),
     /// The child is to be replaced, for this reason: it will not hear from the broker again.
     Severed(String),
+    /// More frames of ours wait for the end of a message than may: the connection is given up.
+    Crowded,
     /// Everything is with the broker and its channels are closed.
     Drained,
 }
@@ -129,14 +131,9 @@ pub(crate) struct Session {
     closing: BTreeSet<u16>,
     /// The child does what paladin does not, so we do not know what it relies on.
     foreign: bool,
-    /// The child has said goodbye.
-    leaving: bool,
+    needs: Needs,
     /// The broker, which is short of memory or disk, has told the child to publish nothing.
     blocked: bool,
-    /// The broker has ended what the child relies on.
-    severed: bool,
-    /// More frames of ours wait for the end of a message than may.
-    crowded: bool,
 }
 
 /// One channel of the child.
@@ -209,10 +206,8 @@ impl Session {
             renewals: 0,
             closing: BTreeSet::new(),
             foreign: false,
-            leaving: false,
+            needs: Needs::It,
             blocked: false,
-            severed: false,
-            crowded: false,
         }
     }
 
@@ -287,7 +282,9 @@ impl Session {
     /// What a new connection would have to know.
     fn notice_child(&mut self, frame: &Frame) {
         if frame.channel() == 0 {
-            self.leaving |= frame.method() == Some((10, 50));
+            if frame.method() == Some((10, 50)) && self.needs == Needs::It {
+                self.needs = Needs::ItNoMore;
+            }
             return;
         }
         let channel = self.channel(frame.channel());

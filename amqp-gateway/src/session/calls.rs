@@ -230,17 +230,14 @@ impl Session {
 
     /// The broker has ended what the child relies on. paladin does not act on it.
     fn sever(&mut self, words: String) {
-        let severed = !self.leaving && !std::mem::replace(&mut self.severed, true);
-        self.effects.push(if severed { Effect::Severed(words) } else { Effect::Trouble(words) });
+        let needs = std::mem::replace(&mut self.needs, Needs::Replacing);
+        let is_news = needs == Needs::It;
+        self.effects.push(if is_news { Effect::Severed(words) } else { Effect::Trouble(words) });
     }
 
     /// What the loss of the broker means to the child.
     pub(crate) fn needs_broker(&self) -> Needs {
-        match (self.severed, self.leaving) {
-            (true, _) => Needs::Replacing,
-            (false, true) => Needs::ItNoMore,
-            (false, false) => Needs::It,
-        }
+        self.needs
     }
 
     /// Because of something that the child has asked for, which seldom says so itself, or of a fault

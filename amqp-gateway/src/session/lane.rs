@@ -113,7 +113,7 @@ impl Session {
         let frames = match self.channels.get_mut(&number) {
             Some(channel) => {
                 let frames = channel.to_broker.adds(frames);
-                self.crowded |= channel.to_broker.is_crowded();
+                self.effects.extend(channel.to_broker.is_crowded().then_some(Effect::Crowded));
                 frames
             }
             None => frames.into_iter().collect(),
@@ -125,13 +125,8 @@ impl Session {
     pub(super) fn say_to_child(&mut self, number: u16, frame: Option<Frame>) {
         let lane = &mut self.channel(number).to_child;
         let (frames, crowded) = (lane.adds(frame), lane.is_crowded());
-        self.crowded |= crowded;
+        self.effects.extend(crowded.then_some(Effect::Crowded));
         self.effects.extend(frames.into_iter().map(Effect::ToChild));
-    }
-
-    /// More waits for the end of a message than may: the connection is given up, or memory would be.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.crowded
     }
 }
 
@@ -272,7 +267,7 @@ mod tests {
     }
 
     /// The rest of the message comes; gives what goes out behind it.
-    fn ends(session: &mut Session, rest: Frame) -> Vec<Effect> {
+    fn ends(session: &mut Session, rest: &Frame) -> Vec<Effect> {
         session.child_sent(rest.clone(), now());
         let mut effects = session.effects();
         let end = effects.iter().position(|effect| *effect == Effect::ToBroker(rest.clone()));
@@ -296,7 +291,7 @@ mod tests {
         let rest = half_published(&mut session, "AbCdE", DONE);
         session.drain();
         assert_eq!(said(&session.effects()), []);
-        assert_eq!(said(&ends(&mut session, rest)), [CANCEL]);
+        assert_eq!(said(&ends(&mut session, &rest)), [CANCEL]);
     }
 
     #[test]
@@ -308,7 +303,7 @@ mod tests {
         let rest = half_published(&mut session, "elsewhere", b"half");
         session.drain();
         assert_eq!(said(&session.effects()), []);
-        assert_eq!(said(&ends(&mut session, rest)), [CANCEL]);
+        assert_eq!(said(&ends(&mut session, &rest)), [CANCEL]);
         let ok = basic::CancelOk { consumer_tag: short("tasks") };
         let ok = wire::basic(1, basic::AMQPMethod::CancelOk(ok)).unwrap();
         session.broker_sent(ok, now());
@@ -323,7 +318,7 @@ mod tests {
         let rest = half_published(&mut session, "default", TASK);
         let effects = session.delivers_tagged(1, "results", 2, "task-1");
         assert_eq!((session.counters.twins, acked(&effects)), (1, vec![]));
-        assert_eq!(acked(&ends(&mut session, rest)), [(2, false)]);
+        assert_eq!(acked(&ends(&mut session, &rest)), [(2, false)]);
     }
 
     #[test]
@@ -332,7 +327,7 @@ mod tests {
         let rest = half_published(&mut session, "AbCdE", DONE);
         session.drain();
         assert_eq!(refused(&session.delivers(1, "tasks", 2, TASK)), []);
-        assert_eq!(refused(&ends(&mut session, rest)), [(2, true)]);
+        assert_eq!(refused(&ends(&mut session, &rest)), [(2, true)]);
     }
 
     #[test]
@@ -354,7 +349,7 @@ mod tests {
         session.drain();
         session.delivers_tagged(1, "results", 1, "task-1");
         assert_eq!(acked(&session.delivers_tagged(1, "results", 2, "task-1")), []);
-        let behind = ends(&mut session, rest);
+        let behind = ends(&mut session, &rest);
         assert_eq!(acked(&behind), [(2, false)]);
         assert_eq!(session.confirms(1, 2).len(), 2);
     }
@@ -368,7 +363,7 @@ mod tests {
         session.broker_lost(now());
         session.renew(now());
         assert!(!said(&session.effects()).contains(&CANCEL));
-        assert_eq!(said(&ends(&mut session, rest)), []);
+        assert_eq!(said(&ends(&mut session, &rest)), []);
     }
 
     /// Its tasks go back with the channel: nothing can be said on it any more.
@@ -410,12 +405,9 @@ mod tests {
         session.delivers_tagged(1, "results", 1, "task-1");
         half_published(&mut session, "default", TASK);
         for tag in 1..=MOST as u64 {
-            assert!(!session.is_crowded(), "{tag}");
-            session.delivers_tagged(1, "results", tag + 1, "task-1");
+            let effects = session.delivers_tagged(1, "results", tag + 1, "task-1");
+            assert_eq!(effects.contains(&Effect::Crowded), tag == MOST as u64, "{tag}");
         }
-        assert!(session.is_crowded());
         assert!(session.can_renew().is_ok());
-        session.broker_lost(now());
-        assert!(!session.is_crowded());
     }
 }

@@ -12,7 +12,7 @@ use amqp_admin::QueueRole;
 use super::confirming::Unconfirmed;
 use super::held::End;
 use super::lane::Lane;
-use super::{Channel, Effect, Session};
+use super::{Channel, Effect, Needs, Session};
 use crate::config::QueuePolicy;
 use crate::frame::Frame;
 use crate::rules;
@@ -128,11 +128,10 @@ impl Session {
     /// Whether the connection to the broker can be replaced so that nothing is lost or shown twice;
     /// why not, otherwise.
     pub(crate) fn can_renew(&self) -> Result<(), &'static str> {
-        if self.leaving {
-            return Err("the child was leaving");
-        }
-        if self.severed {
-            return Err("the broker had ended what the child relies on");
+        match self.needs {
+            Needs::It => {}
+            Needs::ItNoMore => return Err("the child was leaving"),
+            Needs::Replacing => return Err("the broker had ended what the child relies on"),
         }
         if self.foreign {
             return Err("what was on its way on this connection may be lost");
@@ -164,7 +163,6 @@ impl Session {
             }
         }
         self.renewals += 1;
-        self.crowded = false;
         for channel in self.channels.values_mut() {
             channel.incoming = None;
             channel.unanswered.clear();

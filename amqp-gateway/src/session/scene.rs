@@ -185,6 +185,7 @@ pub(super) fn troubles(effects: &[Effect]) -> Vec<&str> {
         | Effect::Replay(..)
         | Effect::Forget(_)
         | Effect::Severed(_)
+        | Effect::Crowded
         | Effect::Drained => None,
     });
     told.collect()
@@ -200,6 +201,7 @@ pub(super) fn to_broker(effects: &[Effect]) -> impl Iterator<Item = &Frame> {
         | Effect::Forget(_)
         | Effect::Trouble(_)
         | Effect::Severed(_)
+        | Effect::Crowded
         | Effect::Drained => None,
     })
 }

@@ -123,7 +123,7 @@ fn workers_stay_as_many_when_they_are_scaled_from_now_on() {
     }
 }
 
-/// Values of a StatefulSet that cannot be changed, and what is said of them.
+/// Values of a `StatefulSet` that cannot be changed, and what is said of them.
 const MADE_OTHERWISE: [(&str, &str); 3] = [
     (
         "leader.persistence.size=2Ti",
