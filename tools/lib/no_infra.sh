@@ -5,6 +5,9 @@
 # What is protected against deletion.
 readonly PROTECTED=('module.cluster.google_container_cluster.cluster' 'module.filestore[0].google_filestore_instance.circuits')
 
+# Google deletes a Filestore instance in some minutes.
+readonly VOLUMES_LIMIT=1800
+
 destroyed_is() { printf 'cluster %s-gke-cluster and all that Terraform has made, destroyed' "$NAME"; }
 
 destroyed_done() {
@@ -28,11 +31,36 @@ destroyed_do() {
         change 'delete the proofs' "$next" \
             gcloud storage rm --recursive --all-versions "$(proofs_bucket)/**" --project "$PROJECT"
     fi
+    wait_for_volumes
     lift_protection "$next"
     change 'destroy the cluster' "$next" "${TERRAFORM[@]}" destroy -input=false -auto-approve \
         "${VARIABLES[@]}" -var deletion_protection=false
     CLUSTER_STATUS=''
     forget_cluster
+}
+
+# What a claim was given is deleted by the cluster's own drivers, and by nobody once the cluster is gone.
+wait_for_volumes() {
+    wait_until 'the volumes of claims that are gone to be deleted (a Filestore instance takes minutes)' "$VOLUMES_LIMIT" \
+        no_volumes_left ||
+        fail "$FAILED" "volumes that were to be deleted are still there: $STATE" \
+            "$(quoted "${KUBECTL[@]}" describe persistentvolumes) tells why; the same command waits again"
+}
+
+no_volumes_left() {
+    local told claims name namespace claim policy
+    cluster_answers || return 0
+    STATE=$(kube get persistentvolumeclaims --namespace "$NAMESPACE" -o 'jsonpath={.items[*].metadata.name}' 2>&1) || return 1
+    claims=$STATE
+    local form='{range .items[*]}{.metadata.name} {.spec.claimRef.namespace} {.spec.claimRef.name} '
+    form+='{.spec.persistentVolumeReclaimPolicy}{"\n"}{end}'
+    STATE=$(kube get persistentvolumes -o "jsonpath=$form" 2>&1) || return 1
+    told=$STATE STATE=
+    while read -r name namespace claim policy; do
+        [[ $namespace == "$NAMESPACE" && $policy == Delete && " $claims " != *" $claim "* ]] || continue
+        STATE+="${STATE:+, }$name"
+    done <<<"$told"
+    [[ -z $STATE ]]
 }
 
 # lift_protection NEXT: of what is there. An apply makes what is not, and a cluster would be made to be destroyed.

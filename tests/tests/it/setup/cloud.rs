@@ -2,6 +2,7 @@
 //! a real API server.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 
 use tests::helm::Generation;
 use tests::repository;
@@ -175,4 +176,33 @@ fn a_state_that_somebody_keeps_elsewhere_is_left_there() {
     assert!(answer.stderr.contains("say where it is kept"), "{}", answer.stderr);
     assert!(!there(&place, STATE) && !place.scene.path("terraform/backend.tf").exists());
     assert!(!answer.stderr.contains("-backend-config"), "{}", answer.stderr);
+}
+
+/// Nobody deletes it once the cluster's drivers are gone.
+#[test]
+fn a_volume_that_is_being_deleted_is_gone_before_its_cluster() {
+    let test = "setup_gke_volumes";
+    let Some(place) = Place::find(test, Generation::V4, GKE) else { return };
+    terraform(&place);
+    let scene = &place.scene;
+    scene.ends(0, "setup.sh", &gke(&place, &["--yes", "--only", "infra"]));
+    let volume = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: NAME}\n\
+                  spec: {capacity: {storage: 1Ti}, accessModes: [ReadWriteMany], hostPath: {path: /none}, \
+                  persistentVolumeReclaimPolicy: POLICY, claimRef: {namespace: NAMESPACE, name: circuits}}\n";
+    let volume = volume.replace("NAMESPACE", &place.namespace);
+    for (name, policy) in [("going", "Delete"), ("kept", "Retain")] {
+        place.plane.apply(&volume.replace("NAME", name).replace("POLICY", policy)).unwrap();
+    }
+    let mut child = scene.begin("teardown.sh", &gke(&place, &["--yes", "--stop-proofs"]));
+    let mut words = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(
+        words.any(|line| line.contains("waiting for the volumes") && line.ends_with(": going"))
+    );
+    assert!(there(&place, "cluster"));
+    let free = r#"{"metadata": {"finalizers": null}}"#;
+    place.plane.kubectl(&["delete", "persistentvolume", "going", "--wait=false"]).unwrap();
+    place.plane.kubectl(&["patch", "persistentvolume", "going", "--patch", free]).unwrap();
+    let rest: Vec<String> = words.collect();
+    assert!(child.wait().unwrap().success(), "{rest:#?}");
+    assert!(!there(&place, "cluster"));
 }
