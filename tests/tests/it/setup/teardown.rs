@@ -65,7 +65,8 @@ fn stand_up(place: &Place) {
     let scene = &place.scene;
     scene.write(
         "volumes.yaml",
-        "leader: {enabled: false}\ncircuits: {mode: pvc, pvc: {storageClass: none, keep: true}}\n",
+        "leader: {enabled: false}\n\
+         circuits: {mode: pvc, existingClaim: {name: ''}, pvc: {storageClass: none, keep: true}}\n",
     );
     // What doctor says of a volume that nobody makes is right.
     scene.ends(6, "setup.sh", &place.here(&["--values", "volumes.yaml", "--pods-limit", "20s"]));
