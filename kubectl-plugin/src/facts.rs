@@ -94,6 +94,12 @@ impl Facts {
         self.consumers_of(name).next().is_some()
     }
 
+    /// Result queues without a consumer in the list, which does not have a leader that has just begun.
+    pub(crate) fn unwatched(&self) -> impl Iterator<Item = &Queue> {
+        let results = self.queues.iter().filter(|queue| queue.role == QueueRole::Result);
+        results.filter(|queue| !self.is_consumed(&queue.name))
+    }
+
     /// The result queues that a client waits on.
     pub(crate) fn awaited_by(&self, client: &Client) -> impl Iterator<Item = &QueueName> {
         let its = self.by_client.get(client).into_iter().flatten();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amqp_admin::{Act, Plan, QueueName, QueueRole, Survey, TaskFilter, VhostName, Wanted};
+use amqp_admin::{Act, Plan, QueueName, Survey, TaskFilter, VhostName, Wanted};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -86,8 +86,7 @@ fn list(orphans: &[Orphan], printer: &mut Printer) -> Result<()> {
 /// PURE: result queues that nobody consumes from, and those that only tasks speak of.
 fn find(facts: &Facts, surveys: &BTreeMap<QueueName, Survey>) -> Vec<Orphan> {
     let mut orphans: BTreeMap<QueueName, Orphan> = BTreeMap::new();
-    let unwatched = facts.queues.iter().filter(|queue| queue.role == QueueRole::Result);
-    for queue in unwatched.filter(|queue| !facts.is_consumed(&queue.name)) {
+    for queue in facts.unwatched() {
         let orphan = Orphan::new(&queue.name, true, queue.reading.ready);
         orphans.insert(queue.name.clone(), orphan);
     }
@@ -154,7 +153,7 @@ fn plan(
 
 #[cfg(test)]
 mod tests {
-    use amqp_admin::{Client, Job, Pool, Queue, QueueConsumer, Reading};
+    use amqp_admin::{Client, Job, Pool, Queue, QueueConsumer, QueueRole, Reading};
 
     use super::*;
 

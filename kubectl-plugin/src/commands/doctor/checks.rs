@@ -19,6 +19,8 @@ const MESSAGE_LIMIT: u64 = 16 << 20;
 pub(super) struct Evidence<'a> {
     /// Queues, consumers and channels.
     pub(super) facts: &'a Facts,
+    /// Result queues that had no consumer at an earlier look either.
+    pub(super) deserted: &'a BTreeSet<QueueName>,
     /// The first messages.
     pub(super) sample: &'a Sample,
     /// Queues that hold work and have no consumer, in full.
@@ -118,8 +120,8 @@ impl Evidence<'_> {
     }
 
     fn orphans(&self) -> Finding {
-        let results = self.with_role(|role| role == QueueRole::Result);
-        let left = results.filter(|queue| !self.facts.is_consumed(&queue.name)).count() as u64;
+        let left = self.facts.unwatched().filter(|queue| self.deserted.contains(&queue.name));
+        let left = left.count() as u64;
         let (queues, have) = (plural(left, "result queue"), agree(left, "has", "have"));
         Finding {
             id: "H1",
@@ -335,7 +337,10 @@ mod tests {
 
     fn verdicts(facts: &Facts, sample: &Sample, version: &str) -> Vec<(&'static str, Verdict)> {
         let version = Some(version.to_owned());
-        let findings = check(&Evidence { facts, sample, leases: &[], version, transient: None });
+        let deserted = &facts.unwatched().map(|queue| queue.name.clone()).collect();
+        let (leases, transient) = (&[], None);
+        let evidence = Evidence { facts, deserted, sample, leases, version, transient };
+        let findings = check(&evidence);
         findings.iter().map(|finding| (finding.id, finding.verdict)).collect()
     }
 
@@ -351,6 +356,21 @@ mod tests {
     fn a_system_at_work_is_well() {
         let found = verdicts(&at_work(), &sample(), "3.13.7");
         assert!(found.iter().all(|(_, verdict)| *verdict != Found), "{found:?}");
+    }
+
+    #[test]
+    fn the_queues_of_a_leader_that_has_just_begun_are_not_deserted() {
+        let mut facts = at_work();
+        facts.consumers.retain(|consumer| consumer.queue.as_str() != "AbCdE");
+        let evidence = Evidence {
+            facts: &facts,
+            deserted: &BTreeSet::new(),
+            sample: &sample(),
+            leases: &[],
+            version: None,
+            transient: None,
+        };
+        assert_eq!(evidence.orphans().verdict, NotFound);
     }
 
     #[test]
@@ -388,6 +408,7 @@ mod tests {
 
     #[test]
     fn what_the_broker_says_of_transient_queues_counts_more_than_its_version() {
+        let none = BTreeSet::new();
         let (facts, sample) = (at_work(), sample());
         for (version, transient, verdict) in [
             ("4.3.6", Some(true), NotFound),
@@ -397,8 +418,14 @@ mod tests {
             ("4.0.5", None, NotFound),
         ] {
             let version = Some(version.to_owned());
-            let evidence =
-                Evidence { facts: &facts, sample: &sample, leases: &[], version, transient };
+            let evidence = Evidence {
+                facts: &facts,
+                deserted: &none,
+                sample: &sample,
+                leases: &[],
+                version,
+                transient,
+            };
             assert_eq!(evidence.transient_queues().verdict, verdict, "{transient:?}");
         }
     }
@@ -426,7 +453,8 @@ mod tests {
         let leases = [(QueueName::new("tasks").unwrap(), detail)];
         let (facts, sample) = (at_work(), sample());
         let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
-        let evidence = Evidence { facts, sample, leases, version: None, transient: None };
+        let (deserted, version, transient) = (&BTreeSet::new(), None, None);
+        let evidence = Evidence { facts, deserted, sample, leases, version, transient };
         assert_eq!(evidence.expiry().verdict, Found);
     }
 }

@@ -100,8 +100,7 @@ fn stuck(facts: &Facts) -> Option<Warning> {
 }
 
 fn orphans(facts: &Facts) -> Option<Warning> {
-    let unwatched = facts.queues.iter().filter(|queue| queue.role == QueueRole::Result);
-    let left = unwatched.filter(|queue| !facts.is_consumed(&queue.name)).count() as u64;
+    let left = facts.unwatched().count() as u64;
     (left > 0).then(|| {
         let what = format!(
             "{} {} no leader; tasks that answer to {} are proved for nobody",
