@@ -36,8 +36,11 @@ pub(crate) struct Args {
     /// Run the scenarios so many times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     times: u32,
+    /// Run a scenario that failed once more after the others, and fail only if it fails again; the end tells which.
+    #[arg(long)]
+    second_go: bool,
     /// Measure instead: how soon workers wake, and a day of load, beside KEDA's own scaler.
-    #[arg(long, conflicts_with_all = ["only", "keep", "list", "times"])]
+    #[arg(long, conflicts_with_all = ["only", "keep", "list", "times", "second_go"])]
     bench: bool,
 }
 
@@ -79,6 +82,7 @@ fn runner(args: &Args, target: &Path) -> Command {
     e2e.args(args.only.iter().map(|name| format!("--only={name}")));
     e2e.args(["--times", &args.times.to_string()]);
     e2e.args(args.keep.then_some("--keep"));
+    e2e.args(args.second_go.then_some("--second-go"));
     e2e
 }
 

@@ -28,6 +28,9 @@ pub struct Options {
     /// Run the scenarios so many times.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub times: u32,
+    /// Run a scenario that failed once more after the others, and fail only if it fails again.
+    #[arg(long)]
+    pub second_go: bool,
     /// Where logs go when a scenario fails.
     #[arg(long, value_name = "DIR", default_value = "target/e2e")]
     pub logs: PathBuf,
@@ -35,9 +38,27 @@ pub struct Options {
 
 /// What became of one scenario.
 struct Told {
-    name: &'static str,
+    scenario: &'static Scenario,
     took: Duration,
-    failed: Option<String>,
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Good,
+    /// It had failed at the first.
+    GoodAtSecond,
+    Failed,
+}
+
+impl End {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::GoodAtSecond => "good at the second go",
+            Self::Failed => "FAILED",
+        }
+    }
 }
 
 /// Runs what the options say; the exit code is a failure when one scenario failed.
@@ -50,22 +71,35 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let chosen = chosen(&options.only)?;
     let stage = Stage::start(&mut |line: &str| say(line))?;
     let mut told = Vec::new();
-    for scenario in chosen.iter().cycle().take(chosen.len() * options.times as usize) {
+    for scenario in chosen.iter().copied().cycle().take(chosen.len() * options.times as usize) {
         told.push(play(scenario, &stage));
     }
-    let failed = told.iter().filter(|one| one.failed.is_some()).count();
-    if failed > 0 {
+    if count(&told, End::Failed) > 0 {
         let kept = keep_logs(stage.plane.home(), &options.logs);
         say(&kept.map_or_else(
             |error| format!("no logs were kept: {error:#}"),
             |to| format!("the logs of every process are in {}", to.display()),
         ));
     }
+    if options.second_go {
+        told.iter_mut().filter(|one| one.end == End::Failed).for_each(|one| again(one, &stage));
+    }
     tell(&told);
     if options.keep {
         wait_for_enter(&stage);
     }
+    let failed = count(&told, End::Failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn count(told: &[Told], end: End) -> usize {
+    told.iter().filter(|one| one.end == end).count()
+}
+
+fn again(one: &mut Told, stage: &Stage) {
+    if play(one.scenario, stage).end == End::Good {
+        one.end = End::GoodAtSecond;
+    }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
@@ -82,27 +116,32 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a scenario took is told, not decided on")]
-fn play(scenario: &Scenario, stage: &Stage) -> Told {
+fn play(scenario: &'static Scenario, stage: &Stage) -> Told {
     say(&format!("== {}: {}", scenario.name, scenario.about));
     let started = Instant::now();
     let outcome = (scenario.run)(stage);
     let took = started.elapsed();
-    let failed = outcome.err().map(|error| format!("{error:#}"));
-    match &failed {
-        None => say(&format!("   good, {} s", took.as_secs())),
-        Some(why) => say(&format!("   FAILED after {} s: {why}", took.as_secs())),
-    }
-    Told { name: scenario.name, took, failed }
+    let end = match outcome {
+        Ok(()) => {
+            say(&format!("   good, {} s", took.as_secs()));
+            End::Good
+        }
+        Err(why) => {
+            say(&format!("   FAILED after {} s: {why:#}", took.as_secs()));
+            End::Failed
+        }
+    };
+    Told { scenario, took, end }
 }
 
 fn tell(all: &[Told]) {
     say("");
-    for Told { name, took, failed } in all {
-        let end = if failed.is_none() { "good" } else { "FAILED" };
-        say(&format!("{name:<24} {end:<8} {:>4} s", took.as_secs()));
+    for Told { scenario, took, end } in all {
+        say(&format!("{:<24} {:>4} s  {}", scenario.name, took.as_secs(), end.words()));
     }
-    let failed = all.iter().filter(|one| one.failed.is_some()).count();
-    say(&format!("{} passed, {failed} failed", all.len() - failed));
+    let (failed, second) = (count(all, End::Failed), count(all, End::GoodAtSecond));
+    let passed = all.len() - failed;
+    say(&format!("{passed} passed, {second} of them at the second go; {failed} failed"));
 }
 
 /// The logs of the control plane and of every pod.
