@@ -23,6 +23,7 @@ This runs the whole product on this machine: a real control plane, the real KEDA
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options that are given or not, each by itself")]
 pub(crate) struct Args {
     /// Only this scenario; may be repeated.
     #[arg(long, value_name = "NAME")]
