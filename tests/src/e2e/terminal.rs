@@ -1,5 +1,6 @@
 //! A terminal in a site's folder: somebody types a command there, and sees what it says.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rustix::process::Signal;
 use super::site::{SOON, Site};
 use crate::poll;
 use crate::process::Process;
+use crate::repository;
 
 /// What the command at hand has printed, in the folder.
 const SCREEN: &str = "terminal";
@@ -29,6 +31,24 @@ impl Terminal<'_> {
         })?;
         self.site.stage.kubelet.forget(&self.site.name);
         Ok(())
+    }
+
+    /// The same, in a folder with these parts of the repository and nothing else.
+    pub(super) fn sits_down_with(&self, parts: &[&str]) -> Result<()> {
+        self.sits_down()?;
+        let folder = self.site.folder();
+        std::fs::remove_dir_all(folder)?;
+        std::fs::create_dir_all(folder)?;
+        for part in parts {
+            symlink(repository::root().join(part), folder.join(part))?;
+        }
+        Ok(())
+    }
+
+    /// Begins what is typed, as a shell reads it.
+    pub(super) fn types(&self, command: &str) -> Result<Process> {
+        // One process: what ends it ends the command.
+        self.begins(Path::new("sh"), &["-c", &format!("exec {command}")])
     }
 
     /// Begins a program with these arguments.

@@ -1,7 +1,5 @@
 //! A new user: every command of docs/install.md and of the chart's notes, as it stands there, with the chart's own values.
 
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,8 +12,6 @@ use crate::e2e::site::{FOUND, SOON, Site};
 use crate::e2e::stage::Stage;
 use crate::e2e::terminal::Terminal;
 use crate::poll;
-use crate::process::Process;
-use crate::repository;
 
 const PAGE: &str = include_str!("../../../../docs/install.md");
 /// The namespace that the page makes.
@@ -39,7 +35,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 fn run(stage: &Stage) -> Result<()> {
     let site = Site::bare(stage, NAMESPACE, stage.broker.access())?;
     let user = User { terminal: Terminal { site } };
-    user.sits_down()?;
+    user.terminal.sits_down_with(&["helm", "witnesses"])?;
     let install = commands(PAGE, ("## 2. Install", "## 3."));
     let notes = user.types(install.first().context("the page has no command to install")?)?;
     let page = commands(PAGE, ("## 3.", "## 6. Uninstall"));
@@ -62,25 +58,14 @@ struct User<'a> {
 }
 
 impl User<'_> {
-    /// The namespace of an earlier run is gone, and the folder is as the repository's.
-    fn sits_down(&self) -> Result<()> {
-        self.terminal.sits_down()?;
-        let folder = self.terminal.site.folder();
-        std::fs::remove_dir_all(folder)?;
-        std::fs::create_dir_all(folder)?;
-        for part in ["helm", "witnesses"] {
-            symlink(repository::root().join(part), folder.join(part))?;
-        }
-        Ok(())
-    }
-
     fn follows(&self, command: &str) -> Result<()> {
         if goes_on(command) { self.watches(command) } else { self.types(command).map(drop) }
     }
 
     /// Types a command and waits for its end, which is a good one; what it prints.
     fn types(&self, command: &str) -> Result<String> {
-        let (status, told) = self.terminal.ends(self.begins(command)?, command, PATIENCE)?;
+        let (status, told) =
+            self.terminal.ends(self.terminal.types(command)?, command, PATIENCE)?;
         let looks = command.ends_with(" doctor") && status.code() == Some(FOUND);
         ensure!(status.success() || looks, "`{command}` ended with {status}: {told}");
         Ok(told)
@@ -90,7 +75,7 @@ impl User<'_> {
     fn watches(&self, command: &str) -> Result<()> {
         let seen = SEEN.iter().find(|(part, _)| command.contains(part));
         let (_, wanted) = seen.with_context(|| format!("what is waited for in `{command}`"))?;
-        let mut process = self.begins(command)?;
+        let mut process = self.terminal.types(command)?;
         let told = poll::until_blocking(&format!("`{command}` to show {wanted}"), PATIENCE, || {
             let told = self.terminal.sees();
             if told.contains(wanted) { Ok(()) } else { Err(told) }
@@ -99,11 +84,6 @@ impl User<'_> {
         let ended = process.wait_gone(TO_END);
         process.signal(Signal::KILL)?;
         told.map_err(Into::into).and(ended)
-    }
-
-    fn begins(&self, command: &str) -> Result<Process> {
-        // One process: what ends it ends the command.
-        self.terminal.begins(Path::new("sh"), &["-c", &format!("exec {command}")])
     }
 
     /// Verified, and in the folder that was named.

@@ -1,7 +1,5 @@
 //! Upgrades of a release with a broker and volumes of its own: what must not be lost, and the steps of docs/upgrade.md.
 
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +10,6 @@ use crate::e2e::manual::commands;
 use crate::e2e::site::{SOON, Site};
 use crate::e2e::stage::Stage;
 use crate::e2e::terminal::Terminal;
-use crate::repository;
 
 const PAGE: &str = include_str!("../../../../docs/upgrade.md");
 /// The namespace of the page.
@@ -36,7 +33,7 @@ fn run(stage: &Stage) -> Result<()> {
     let site = Site::bare(stage, NAMESPACE, stage.broker.access())?;
     let user = User { terminal: Terminal { site } };
     let site = &user.terminal.site;
-    user.sits_down()?;
+    user.terminal.sits_down_with(&["helm"])?;
     user.types(INSTALL)?;
     user.types(READY)?;
     user.restarts_the_broker_under_work()?;
@@ -69,15 +66,6 @@ struct User<'a> {
 }
 
 impl User<'_> {
-    fn sits_down(&self) -> Result<()> {
-        self.terminal.sits_down()?;
-        let folder = self.terminal.site.folder();
-        std::fs::remove_dir_all(folder)?;
-        std::fs::create_dir_all(folder)?;
-        symlink(repository::root().join("helm"), folder.join("helm"))?;
-        Ok(())
-    }
-
     /// Writes the file of values that the page names.
     fn wants(&self, values: &Value) -> Result<()> {
         let file = self.terminal.site.folder().join("values.yaml");
@@ -89,9 +77,7 @@ impl User<'_> {
     }
 
     fn types(&self, command: &str) -> Result<()> {
-        // One process: what ends it ends the command.
-        let words = format!("exec {command}");
-        let begun = self.terminal.begins(Path::new("sh"), &["-c", &words])?;
+        let begun = self.terminal.types(command)?;
         let (status, told) = self.terminal.ends(begun, command, PATIENCE)?;
         ensure!(status.success(), "`{command}` ended with {status}: {told}");
         Ok(())
