@@ -9,15 +9,6 @@ use super::place::{HERE, Place};
 
 const OPERATORS: &[&str] = &["--only", "operators"];
 
-fn is_refused(place: &Place, code: i32, script: &str, args: &[&str], words: &[&str]) {
-    let answer = place.scene.ends(code, script, args);
-    for words in words {
-        assert!(answer.stderr.contains(words), "{script}: {words}: {}", answer.stderr);
-    }
-    let changed = place.scene.changes();
-    assert!(changed.is_empty(), "{script}: {changed:#?}");
-}
-
 /// One that is too old is refused, one that is not ready yet is waited for, and neither is upgraded.
 #[test]
 fn keda_of_somebody_else_is_left_alone() {
@@ -30,7 +21,7 @@ fn keda_of_somebody_else_is_left_alone() {
         "KEDA 2.16.1 in `keda` is older than 2.17 and was not installed by this script",
         "upgrade it the way it was installed, or do without: autoscaling.mode=none",
     ];
-    is_refused(&place, 5, "setup.sh", &args, &old);
+    place.scene.is_refused(5, "setup.sh", &args, &old);
 
     place.helm(&["uninstall", "keda", "--namespace", "keda", "--wait"]);
     place.controllers.deployments.store(false, Ordering::Relaxed);
@@ -111,7 +102,7 @@ fn a_release_of_another_chart_is_refused() {
         "` is of the chart grafana-8.0.0, not of zero-prover; nothing was changed",
     ];
     for script in ["setup.sh", "teardown.sh"] {
-        is_refused(&place, 7, script, &args, &words);
+        place.scene.is_refused(7, script, &args, &words);
     }
 }
 
@@ -127,7 +118,7 @@ fn values_of_a_release_are_not_lost() {
         "release `zero` was installed with values of its own, and there is no --values: they would be lost",
         "helm get values zero --namespace ",
     ];
-    is_refused(&place, 2, "setup.sh", &none, &words);
+    place.scene.is_refused(2, "setup.sh", &none, &words);
     // An empty file says that the chart's own are wanted; those want a volume that nobody makes here.
     scene.write("empty.yaml", "");
     let own = [&none[..], &["--values", "empty.yaml", "--pods-limit", "1s", "--dry-run"]].concat();

@@ -116,6 +116,16 @@ impl Scene {
         fs::remove_file(self.path("doubles/cloud").join(fact)).unwrap();
     }
 
+    /// The script ends with this code, says these words, and has changed nothing.
+    pub(super) fn is_refused(&self, code: i32, script: &str, args: &[&str], words: &[&str]) {
+        let answer = self.ends(code, script, args);
+        for words in words {
+            assert!(answer.stderr.contains(words), "{script}: {words}: {}", answer.stderr);
+        }
+        let changed = self.changes();
+        assert!(changed.is_empty(), "{script}: {changed:#?}");
+    }
+
     /// What was changed since the last time, a line for each command.
     pub(super) fn changes(&self) -> Vec<String> {
         let lines = self.read("doubles/changes").lines().map(ToOwned::to_owned).collect();

@@ -12,15 +12,6 @@ const INFRA: &[&str] = &["--yes", "--only", "infra"];
 const DOWN: &[&str] = &["--yes", "--stop-proofs", "--delete-data"];
 const ELSEWHERE: &[&str] = &["--region", "europe-west4"];
 
-fn is_refused(place: &Place, script: &str, args: &[&str], words: &[&str]) {
-    let answer = place.scene.ends(7, script, args);
-    for words in words {
-        assert!(answer.stderr.contains(words), "{script}: {words}: {}", answer.stderr);
-    }
-    let changed = place.scene.changes();
-    assert!(changed.is_empty(), "{script}: {changed:#?}");
-}
-
 #[test]
 fn an_option_that_is_forgotten_does_not_reach_another_clusters_state() {
     let Some(place) = Place::find("state_other", Generation::V4, GKE) else { return };
@@ -35,10 +26,10 @@ fn an_option_that_is_forgotten_does_not_reach_another_clusters_state() {
         "next: give --region us-central1; ",
     ];
     let elsewhere = |more: &[&'static str]| gke(&place, &[ELSEWHERE, more].concat());
-    is_refused(&place, "setup.sh", &elsewhere(INFRA), &words);
-    is_refused(&place, "setup.sh", &elsewhere(&["--dry-run"]), &words);
-    is_refused(&place, "teardown.sh", &elsewhere(DOWN), &words);
-    is_refused(&place, "teardown.sh", &elsewhere(&["--dry-run"]), &words);
+    scene.is_refused(7, "setup.sh", &elsewhere(INFRA), &words);
+    scene.is_refused(7, "setup.sh", &elsewhere(&["--dry-run"]), &words);
+    scene.is_refused(7, "teardown.sh", &elsewhere(DOWN), &words);
+    scene.is_refused(7, "teardown.sh", &elsewhere(&["--dry-run"]), &words);
 
     // Whether it is there is not known, which is not that it is not.
     scene.write("doubles/cloud/silent", "");
@@ -54,7 +45,7 @@ fn an_option_that_is_forgotten_does_not_reach_another_clusters_state() {
     scene.ends(1, "teardown.sh", &gke(&place, DOWN));
     assert!(!there(&place, "cluster") && !there(&place, "states/zero-prover.outputs"));
     scene.changes();
-    is_refused(&place, "teardown.sh", &elsewhere(DOWN), &words);
+    scene.is_refused(7, "teardown.sh", &elsewhere(DOWN), &words);
     the_rest_goes_without_a_cluster(&place);
 }
 
