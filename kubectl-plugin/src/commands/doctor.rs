@@ -108,9 +108,10 @@ async fn settled(
     if deserted.is_empty() {
         return Ok((facts, deserted));
     }
-    printer.say(
-        "a result queue seems to have no leader, or one that has just begun: looking again in 6 s",
-    );
+    let again = LIST_AGE.as_secs();
+    printer.say(&format!(
+        "a result queue seems to have no leader, or one that has just begun: looking again in {again} s"
+    ));
     sleep(LIST_AGE).await;
     Ok((Facts::read(broker).await?, deserted))
 }

@@ -335,12 +335,19 @@ mod tests {
         Sample { seen: 3, writers, largest: 20_000, ..Sample::default() }
     }
 
+    /// Of a broker that told nothing of itself.
+    fn evidence<'a>(
+        facts: &'a Facts,
+        deserted: &'a BTreeSet<QueueName>,
+        sample: &'a Sample,
+    ) -> Evidence<'a> {
+        Evidence { facts, deserted, sample, leases: &[], version: None, transient: None }
+    }
+
     fn verdicts(facts: &Facts, sample: &Sample, version: &str) -> Vec<(&'static str, Verdict)> {
         let version = Some(version.to_owned());
         let deserted = &facts.unwatched().map(|queue| queue.name.clone()).collect();
-        let (leases, transient) = (&[], None);
-        let evidence = Evidence { facts, deserted, sample, leases, version, transient };
-        let findings = check(&evidence);
+        let findings = check(&Evidence { version, ..evidence(facts, deserted, sample) });
         findings.iter().map(|finding| (finding.id, finding.verdict)).collect()
     }
 
@@ -362,14 +369,8 @@ mod tests {
     fn the_queues_of_a_leader_that_has_just_begun_are_not_deserted() {
         let mut facts = at_work();
         facts.consumers.retain(|consumer| consumer.queue.as_str() != "AbCdE");
-        let evidence = Evidence {
-            facts: &facts,
-            deserted: &BTreeSet::new(),
-            sample: &sample(),
-            leases: &[],
-            version: None,
-            transient: None,
-        };
+        let (none, sample) = (BTreeSet::new(), sample());
+        let evidence = evidence(&facts, &none, &sample);
         assert_eq!(evidence.orphans().verdict, NotFound);
     }
 
@@ -418,14 +419,7 @@ mod tests {
             ("4.0.5", None, NotFound),
         ] {
             let version = Some(version.to_owned());
-            let evidence = Evidence {
-                facts: &facts,
-                deserted: &none,
-                sample: &sample,
-                leases: &[],
-                version,
-                transient,
-            };
+            let evidence = Evidence { version, transient, ..evidence(&facts, &none, &sample) };
             assert_eq!(evidence.transient_queues().verdict, verdict, "{transient:?}");
         }
     }
@@ -452,9 +446,8 @@ mod tests {
         };
         let leases = [(QueueName::new("tasks").unwrap(), detail)];
         let (facts, sample) = (at_work(), sample());
-        let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
-        let (deserted, version, transient) = (&BTreeSet::new(), None, None);
-        let evidence = Evidence { facts, deserted, sample, leases, version, transient };
+        let none = BTreeSet::new();
+        let evidence = Evidence { leases: &leases, ..evidence(&facts, &none, &sample) };
         assert_eq!(evidence.expiry().verdict, Found);
     }
 }
