@@ -4,13 +4,10 @@ mod checks;
 mod sample;
 mod standing;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amqp_admin::QueueName;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use tokio::time::sleep;
 
 use crate::broker::Broker;
 use crate::cluster::ClusterArgs;
@@ -20,9 +17,6 @@ use crate::output::{Printer, Table};
 use crate::place;
 use checks::{Evidence, check};
 use sample::sample;
-
-/// The broker's list of consumers is up to 5 s old, with RabbitMQ's own `collect_statistics_interval`.
-const LIST_AGE: Duration = Duration::from_secs(6);
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
@@ -69,11 +63,11 @@ struct Finding {
 pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> Result<Code> {
     let management = &broker.management;
     let (facts, overview, permitted) = tokio::join!(
-        Facts::read(broker),
+        Facts::settled(broker, printer),
         management.overview(),
         management.permits_transient_queues()
     );
-    let (facts, deserted) = settled(facts?, broker, printer).await?;
+    let facts = facts?;
     let sample = sample(broker, &facts, args.number).await?;
     let mut leases = Vec::new();
     for queue in facts.work_queues().filter(|queue| queue.holds_work()) {
@@ -86,34 +80,14 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let version = overview.map(|overview| overview.version).ok();
     // A broker that does not tell is judged by its version.
     let transient = permitted.ok().flatten();
-    let (facts, deserted, sample) = (&facts, &deserted, &sample);
-    let leases = leases.as_slice();
-    let mut findings = check(&Evidence { facts, deserted, sample, leases, version, transient });
+    let (facts, sample, leases) = (&facts, &sample, leases.as_slice());
+    let mut findings = check(&Evidence { facts, sample, leases, version, transient });
     if let Some(place) = &broker.place {
         findings.extend(standing::check(&place.standing().await));
     }
     print(&findings, printer)?;
     let ill = findings.iter().any(|finding| finding.verdict == Verdict::Found);
     Ok(if ill { exit::UNHEALTHY } else { exit::DONE })
-}
-
-/// The facts, and the result queues that have been without a consumer for longer than the list of consumers is old: a
-/// leader that has just begun is not in it.
-async fn settled(
-    facts: Facts,
-    broker: &Broker,
-    printer: &mut Printer,
-) -> Result<(Facts, BTreeSet<QueueName>)> {
-    let deserted: BTreeSet<_> = facts.unwatched().map(|queue| queue.name.clone()).collect();
-    if deserted.is_empty() {
-        return Ok((facts, deserted));
-    }
-    let again = LIST_AGE.as_secs();
-    printer.say(&format!(
-        "a result queue seems to have no leader, or one that has just begun: looking again in {again} s"
-    ));
-    sleep(LIST_AGE).await;
-    Ok((Facts::read(broker).await?, deserted))
 }
 
 /// The broker cannot be reached: tells what the cluster says of the release, if that is anything.

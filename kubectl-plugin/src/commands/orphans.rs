@@ -53,8 +53,8 @@ pub(crate) async fn run(args: &Args, broker: &Broker, printer: &mut Printer) -> 
     let before = Facts::read(broker).await?;
     broker.management.sees_everyone().await.context("cannot tell who has a leader")?;
     let surveys = survey(broker, before.work_queues()).await?;
-    // Read again: a leader that began meanwhile has its consumers by now.
-    let facts = Facts::read(broker).await?;
+    // Read again: a leader that began meanwhile has its queue by now.
+    let facts = Facts::settled(broker, printer).await?;
     let mut orphans = find(&facts, &surveys);
     if !args.reclaim {
         list(&orphans, printer)?;
@@ -86,12 +86,12 @@ fn list(orphans: &[Orphan], printer: &mut Printer) -> Result<()> {
 /// PURE: result queues that nobody consumes from, and those that only tasks speak of.
 fn find(facts: &Facts, surveys: &BTreeMap<QueueName, Survey>) -> Vec<Orphan> {
     let mut orphans: BTreeMap<QueueName, Orphan> = BTreeMap::new();
-    for queue in facts.unwatched() {
+    for queue in facts.deserted() {
         let orphan = Orphan::new(&queue.name, true, queue.reading.ready);
         orphans.insert(queue.name.clone(), orphan);
     }
     for (name, job) in surveys.values().flat_map(|survey| &survey.jobs) {
-        if !facts.is_consumed(name) {
+        if facts.has_no_leader(name) {
             let orphan =
                 orphans.entry(name.clone()).or_insert_with(|| Orphan::new(name, false, None));
             orphan.tasks += job.tasks;

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::broker::Broker;
 use crate::exit::{self, Code};
-use crate::facts::Facts;
+use crate::facts::{Facts, Unwatched};
 use crate::leader::{Leader, LeaderArgs, Manner};
 use crate::output::{Format, Printer, Table, count};
 use crate::scaler::Scaler;
@@ -24,7 +24,8 @@ use scaling::Scaling;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
-Counts are live; who consumes is up to 5 s old. Exits with 0 when healthy and 6 when not.
+Counts are live; who consumes is up to 5 s old: before a leader is called gone, it is looked for twice.
+Exits with 0 when healthy and 6 when not.
 
 Examples:
   zero status
@@ -118,12 +119,13 @@ pub(crate) async fn run(
         (None, Some(place)) => place.leader(manner).await,
         (None, None) => Ok(None),
     };
+    let others = (scaler.as_ref(), leader.as_ref());
+    if !args.watch {
+        return look(broker, None, others, printer).await;
+    }
+    let mut unwatched = Unwatched::default();
     loop {
-        let others = (scaler.as_ref(), leader.as_ref());
-        let code = look(broker, others, printer).await?;
-        if !args.watch {
-            return Ok(code);
-        }
+        let code = look(broker, Some(&mut unwatched), others, printer).await?;
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(code),
             () = tokio::time::sleep(EVERY) => {}
@@ -137,11 +139,18 @@ type Asked<'a, T> = Result<&'a Option<T>, &'a anyhow::Error>;
 
 async fn look(
     broker: &Broker,
+    unwatched: Option<&mut Unwatched>,
     (scaler, leader): (Asked<'_, Scaler>, Asked<'_, Leader>),
     printer: &mut Printer,
 ) -> Result<Code> {
+    let facts = async {
+        match unwatched {
+            Some(unwatched) => Facts::next(broker, unwatched).await,
+            None => Facts::settled(broker, printer).await,
+        }
+    };
     let (facts, overview, nodes, scaling, proving) = tokio::join!(
-        Facts::read(broker),
+        facts,
         broker.management.overview(),
         broker.management.nodes(),
         Scaling::read(broker, scaler),

@@ -100,7 +100,7 @@ fn stuck(facts: &Facts) -> Option<Warning> {
 }
 
 fn orphans(facts: &Facts) -> Option<Warning> {
-    let left = facts.unwatched().count() as u64;
+    let left = facts.deserted().count() as u64;
     (left > 0).then(|| {
         let what = format!(
             "{} {} no leader; tasks that answer to {} are proved for nobody",
