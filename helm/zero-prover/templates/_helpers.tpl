@@ -14,11 +14,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Labels of pods: those that select, and those of the user. */}}
+{{/* Labels of pods: those that select, and those of the user. Takes root and component, and `more` for objects of one kind, which win. */}}
 {{- define "zero-prover.podLabels" -}}
 {{ include "zero-prover.selectorLabels" . }}
 app.kubernetes.io/part-of: zero-prover
-{{- with .root.Values.commonLabels }}
+{{- with merge (dict) (.more | default dict) .root.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

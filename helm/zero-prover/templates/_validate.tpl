@@ -20,8 +20,10 @@
 {{- if ge (first $ends | atoi) (last $ends | atoi) }}{{ $wrong = append $wrong (printf "prover.circuitSizes.%s is `%s`, which has no size in it: the first number has to be less than the second, which is not counted" $table $sizes) }}{{ end -}}
 {{- if not (has $table $tables) }}{{ $wrong = append $wrong (printf "prover.circuitSizes has `%s`, which is no table of %s: it has %s" $table $v.prover.version (join ", " $tables)) }}{{ end -}}
 {{- end -}}
+{{- $toZero := false -}}
 {{- range $pool := include "zero-prover.pools" . | fromJsonArray -}}
 {{- $values := index $v.workers.pools $pool -}}
+{{- if eq (int $values.minReplicas) 0 }}{{ $toZero = true }}{{ end -}}
 {{- if gt (int $values.minReplicas) (int $values.maxReplicas) }}{{ $wrong = append $wrong (printf "workers.pools.%s.minReplicas is %d and maxReplicas %d: the former may not be greater" $pool (int $values.minReplicas) (int $values.maxReplicas)) }}{{ end -}}
 {{- end -}}
 {{- $rabbit := $v.rabbitmq -}}
@@ -57,6 +59,8 @@
 {{- if and $v.leader.tokenSecret (not $v.leader.enabled) }}{{ $wrong = append $wrong "leader.tokenSecret is for a proof service, and leader.enabled is false: leave it out" }}{{ end -}}
 {{- $scaling := $v.autoscaling -}}
 {{- if and (eq $scaling.mode "rabbitmq") (gt (int $scaling.drainSeconds) 0) }}{{ $wrong = append $wrong "autoscaling.drainSeconds is for autoscaling.mode `external`: KEDA's own trigger measures no rate" }}{{ end -}}
+{{- $until := mul (add1 (int $scaling.fallback.failureThreshold)) (int $scaling.pollingIntervalSeconds) -}}
+{{- if and $toZero (ne $scaling.mode "none") (ge $until (int $scaling.cooldownSeconds)) }}{{ $wrong = append $wrong (printf "autoscaling.cooldownSeconds is %d, and the fallback counts only after %d s (failureThreshold and one more, times pollingIntervalSeconds): until then KEDA may set 0 workers while the broker is gone. Set cooldownSeconds above that, or one of the others lower" (int $scaling.cooldownSeconds) $until) }}{{ end -}}
 {{- if and $scaling.tls.enabled (ne $scaling.mode "external") }}{{ $wrong = append $wrong (printf "autoscaling.tls is between KEDA and zero-scaler, which autoscaling.mode `%s` does not have: set autoscaling.tls.enabled to false" $scaling.mode) }}{{ end -}}
 {{- if and $scaling.tls.enabled (not (and $scaling.tls.serverSecret $scaling.tls.caSecret)) }}{{ $wrong = append $wrong "autoscaling.tls.enabled needs autoscaling.tls.serverSecret (`tls.crt`, `tls.key`) and autoscaling.tls.caSecret (`ca.crt`)" }}{{ end -}}
 {{- if and (not $scaling.tls.enabled) (or $scaling.tls.serverSecret $scaling.tls.caSecret $scaling.tls.clientSecret) }}{{ $wrong = append $wrong "autoscaling.tls names Secrets, but TLS is off: set autoscaling.tls.enabled to true, or leave them out" }}{{ end -}}

@@ -277,6 +277,31 @@ fn nothing_is_a_hook_but_the_test_and_nothing_is_outside_the_namespace() {
 }
 
 #[test]
+fn a_label_for_one_kind_of_object_takes_the_place_of_the_common_one() {
+    let Some(programs) = tests::helm::programs("chart::labels") else { return };
+    let helm = tests::helm::Helm::of(&programs, tests::helm::Generation::V4).unwrap();
+    let values = "prerequisites.check=false,monitoring.enabled=true,monitoring.dashboards.enabled=true,\
+                  commonLabels.team=all,monitoring.labels.team=monitors,monitoring.dashboards.labels.team=boards";
+    let told = helm.told(&["template", "zp", tests::helm::CHART, "--set", values]).unwrap();
+    for document in told.split("\n---\n") {
+        let own =
+            document.lines().filter(|line| line.starts_with("    team: ")).collect::<Vec<_>>();
+        let wanted = if document.contains("apiVersion: monitoring.coreos.com/v1\n") {
+            "monitors"
+        } else if document.contains("component: dashboards") {
+            "boards"
+        } else {
+            "all"
+        };
+        assert!(
+            own.iter().all(|line| line.ends_with(wanted)) && own.len() < 2,
+            "{own:?}: {document}"
+        );
+    }
+    assert!(told.contains("team: monitors") && told.contains("team: boards"));
+}
+
+#[test]
 fn the_longest_release_name_has_names_that_fit() {
     let Some(programs) = tests::helm::programs("chart::names") else { return };
     let helm = tests::helm::Helm::of(&programs, tests::helm::Generation::V4).unwrap();

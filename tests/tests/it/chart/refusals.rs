@@ -128,6 +128,11 @@ const TYPED: &[(&[&str], &str)] = &[
     ),
     (&["leader.testOnlyLeader=leader"], "leader.testOnlyLeader is for v0.5 and v0.6"),
     (
+        &["autoscaling.cooldownSeconds=75"],
+        "autoscaling.cooldownSeconds is 75, and the fallback counts only after 75 s",
+    ),
+    (&["autoscaling.fallback.replicas=0"], "at '/autoscaling/fallback/replicas': minimum"),
+    (
         &["autoscaling.mode=rabbitmq", "autoscaling.drainSeconds=60"],
         "autoscaling.drainSeconds is for autoscaling.mode `external`",
     ),
