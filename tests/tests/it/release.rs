@@ -149,8 +149,6 @@ fn every_action_is_of_one_commit_and_no_workflow_may_write_but_where_it_must() {
 #[test]
 fn a_change_passes_what_developers_run() {
     let text = text(".github/workflows/ci.yml");
-    let commands = &workflow("ci")["jobs"]["all"]["strategy"]["matrix"]["command"];
-    assert_eq!(*commands, serde_json::json!([".ci/run", "cargo xtask e2e --second-go"]));
-    assert!(text.contains("- run: ${{ matrix.command }}\n"));
+    assert!(text.contains("- run: .ci/run\n"));
     assert!(text.contains("pull_request:"));
 }
