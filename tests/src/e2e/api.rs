@@ -1,5 +1,6 @@
 //! The API server's objects as JSON, by way of the real `kubectl proxy`, which knows who we are.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -42,6 +43,26 @@ impl Api {
             Some(Value::Array(items)) => Ok(items),
             _ => bail!("{path} is no list"),
         }
+    }
+
+    /// Hears of the changes of an object since a version of it, for two seconds or until it says no.
+    pub fn changes(
+        &self,
+        path: &str,
+        since: u64,
+        mut hear: impl FnMut(&Value) -> bool,
+    ) -> anyhow::Result<()> {
+        let (all, name) = path.rsplit_once('/').context("a path with a name")?;
+        let one = format!("fieldSelector=metadata.name%3D{name}");
+        let query = format!("watch=true&{one}&resourceVersion={since}&timeoutSeconds=2");
+        let answer = self.agent.get(format!("{}?{query}", self.url(all))).call()?;
+        for line in BufReader::new(answer.into_body().into_reader()).lines() {
+            let change: Value = serde_json::from_str(&line?)?;
+            if !change.get("object").is_some_and(&mut hear) {
+                bail!("no change of {path}: {change}");
+            }
+        }
+        Ok(())
     }
 
     /// Makes an object.

@@ -54,6 +54,8 @@ pub struct Scaling {
     pub kind: &'static str,
     /// Seconds between two polls.
     pub polling: u32,
+    /// Seconds without work before the last worker goes.
+    pub cooldown: u32,
     /// `minReplicaCount` and `maxReplicaCount`.
     pub replicas: (u32, u32),
     /// The trigger's metadata; for the external kinds the scaler's address is added.
@@ -68,6 +70,7 @@ impl Default for Scaling {
             workers: "worker".to_owned(),
             kind: "external",
             polling: 2,
+            cooldown: 4,
             replicas: (0, 4),
             metadata: vec![("target", "1".to_owned())],
             more: json!({}),
@@ -259,7 +262,8 @@ pub(super) fn of_leader(place: Place<'_>, proving: Service) -> Value {
 
 /// A ScaledObject.
 pub(super) fn of_scaling(namespace: &str, scaling: &Scaling, scaler: &str) -> Value {
-    let Scaling { workers, kind, polling, replicas: (min, max), metadata, more } = scaling;
+    let Scaling { workers, kind, polling, cooldown, replicas: (min, max), metadata, more } =
+        scaling;
     let mut metadata: serde_json::Map<String, Value> =
         metadata.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect();
     if kind.starts_with("external") {
@@ -271,7 +275,7 @@ pub(super) fn of_scaling(namespace: &str, scaling: &Scaling, scaler: &str) -> Va
     let behaviour = json!({"scaleDown": {"stabilizationWindowSeconds": 0,
         "policies": [{"type": "Percent", "value": 100, "periodSeconds": 1}]}});
     let mut spec = json!({"scaleTargetRef": {"name": workers}, "pollingInterval": polling,
-        "cooldownPeriod": 4, "minReplicaCount": min, "maxReplicaCount": max,
+        "cooldownPeriod": cooldown, "minReplicaCount": min, "maxReplicaCount": max,
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behaviour}},
         "triggers": [{"type": kind, "metadata": metadata}]});
     if let (Some(spec), Some(more)) = (spec.as_object_mut(), more.as_object()) {

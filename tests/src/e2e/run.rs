@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
 use super::scenarios::{ALL, Scenario};
@@ -69,20 +69,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let chosen = chosen(&options.only)?;
-    let stage = Stage::start(&mut |line: &str| say(line))?;
+    if options.logs.exists() {
+        fs::remove_dir_all(&options.logs)?;
+    }
+    let mut stage = Stage::start(&mut |line: &str| say(line))?;
     let mut told = Vec::new();
     for scenario in chosen.iter().copied().cycle().take(chosen.len() * options.times as usize) {
-        told.push(play(scenario, &stage));
-    }
-    if count(&told, End::Failed) > 0 {
-        let kept = keep_logs(stage.plane.home(), &options.logs);
-        say(&kept.map_or_else(
-            |error| format!("no logs were kept: {error:#}"),
-            |to| format!("the logs of every process are in {}", to.display()),
-        ));
+        told.push(play(scenario, &mut stage, &options.logs)?);
     }
     if options.second_go {
-        told.iter_mut().filter(|one| one.end == End::Failed).for_each(|one| again(one, &stage));
+        for one in told.iter_mut().filter(|one| one.end == End::Failed) {
+            again(one, &mut stage, &options.logs)?;
+        }
     }
     tell(&told);
     if options.keep {
@@ -96,10 +94,11 @@ fn count(told: &[Told], end: End) -> usize {
     told.iter().filter(|one| one.end == end).count()
 }
 
-fn again(one: &mut Told, stage: &Stage) {
-    if play(one.scenario, stage).end == End::Good {
+fn again(one: &mut Told, stage: &mut Stage, logs: &Path) -> Result<()> {
+    if play(one.scenario, stage, logs)?.end == End::Good {
         one.end = End::GoodAtSecond;
     }
+    Ok(())
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
@@ -115,23 +114,26 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
         .collect()
 }
 
+/// Plays it. An error: the stage itself is broken, and no other scenario could be played.
 #[expect(clippy::disallowed_methods, reason = "how long a scenario took is told, not decided on")]
-fn play(scenario: &'static Scenario, stage: &Stage) -> Told {
+fn play(scenario: &'static Scenario, stage: &mut Stage, logs: &Path) -> Result<Told> {
     say(&format!("== {}: {}", scenario.name, scenario.about));
     let started = Instant::now();
     let outcome = (scenario.run)(stage);
     let took = started.elapsed();
-    let end = match outcome {
-        Ok(()) => {
-            say(&format!("   good, {} s", took.as_secs()));
-            End::Good
-        }
-        Err(why) => {
-            say(&format!("   FAILED after {} s: {why:#}", took.as_secs()));
-            End::Failed
-        }
+    let Err(why) = outcome else {
+        say(&format!("   good, {} s", took.as_secs()));
+        return Ok(Told { scenario, took, end: End::Good });
     };
-    Told { scenario, took, end }
+    say(&format!("   FAILED after {} s: {why:#}", took.as_secs()));
+    let kept = keep_logs(stage, &logs.join(scenario.name));
+    say(&kept.map_or_else(
+        |error| format!("   no logs were kept: {error:#}"),
+        |to| format!("   the logs of every process are in {}", to.display()),
+    ));
+    let died = stage.plane.ended()?;
+    ensure!(died.is_none(), "a program of the control plane or of KEDA has ended: {died:?}");
+    Ok(Told { scenario, took, end: End::Failed })
 }
 
 fn tell(all: &[Told]) {
@@ -144,12 +146,12 @@ fn tell(all: &[Told]) {
     say(&format!("{passed} passed, {second} of them at the second go; {failed} failed"));
 }
 
-/// The logs of the control plane and of every pod.
-fn keep_logs(home: &Path, to: &Path) -> Result<PathBuf> {
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
-    copy_logs(home, to)?;
+/// The logs of the control plane, of every pod, and of the brokers; of a second failure beside those of the first.
+fn keep_logs(stage: &Stage, to: &Path) -> Result<PathBuf> {
+    let first = Some(to.to_owned()).filter(|to| !to.exists());
+    let to = first.unwrap_or_else(|| to.with_extension("again"));
+    copy_logs(stage.plane.home(), &to)?;
+    copy_logs(stage.broker.home(), &to.join("rabbitmq"))?;
     fs::canonicalize(to).context("find the logs")
 }
 
@@ -157,8 +159,9 @@ fn copy_logs(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let Some(name) = path.file_name() else { bail!("a file without a name") };
-        let pods = name == "pods" || from.file_name().is_some_and(|folder| folder == "pods");
-        if path.is_dir() && pods {
+        let logs = name == "pods" || name == "log";
+        let of_pods = from.file_name().is_some_and(|folder| folder == "pods");
+        if path.is_dir() && (logs || of_pods) {
             copy_logs(&path, &to.join(name))?;
         } else if path.extension().is_some_and(|end| end == "log") {
             fs::create_dir_all(to)?;

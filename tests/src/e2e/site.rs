@@ -17,12 +17,19 @@ use crate::poll;
 use crate::repository;
 use crate::zero::Answer;
 
+/// Seconds that a command may take; `timeout` then ends it with 124.
+const PATIENCE: &str = "300";
 /// The exit code of `status` and `doctor` when something is amiss.
 pub const FOUND: i32 = 6;
 /// What happens on a small machine happens within this.
 pub const SOON: Duration = Duration::from_secs(60);
 /// Proofs on a small machine take longer.
 pub const LATER: Duration = Duration::from_secs(180);
+
+/// Where workers of the one pool take their tasks.
+pub const TASKS: &str = "task-ipc-routing-key";
+/// The annotation by which the `ReplicaSet` controller chooses which pods go.
+pub const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// A place; it goes with this value.
 pub struct Site<'a> {
@@ -127,16 +134,22 @@ impl<'a> Site<'a> {
 
     /// The real kubectl, by which the plugin is found; its namespace is this one.
     pub fn kubectl(&self, args: &[&str]) -> Result<Answer> {
-        let mut kubectl = self.program(&self.stage.images().join("kubectl"));
+        let mut kubectl = self.in_time("kubectl");
         kubectl.args(args).output().context("run kubectl")?.try_into()
     }
 
     /// The real helm, which is to end well.
     pub fn helm(&self, args: &[&str]) -> Result<String> {
-        let mut command = self.program(&self.stage.images().join("helm"));
+        let mut command = self.in_time("helm");
         let Answer { code, stdout, stderr } = command.args(args).output()?.try_into()?;
         ensure!(code == Some(0), "`helm {}` ended with {code:?}: {stderr}", args.join(" "));
         Ok(stdout)
+    }
+
+    fn in_time(&self, image: &str) -> Command {
+        let mut command = self.program(Path::new("timeout"));
+        command.args(["--kill-after=10", PATIENCE]).arg(self.stage.images().join(image));
+        command
     }
 
     /// A program as people run it who have this namespace's kubeconfig, kubectl with its plugin, and helm.

@@ -1,56 +1,86 @@
 //! What a Deployment was told to be, from one moment to another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::api::Api;
 use crate::poll;
 
 /// Longer than any scenario.
 const LIMIT: Duration = Duration::from_secs(3_600);
+/// What the API server knows comes within this, or the API server is gone.
+const CATCH_UP: Duration = Duration::from_secs(30);
 
-/// Looks five times a second; ends with this value.
+/// What has been seen, and up to which version of the object.
+#[derive(Default)]
+struct Seen {
+    replicas: Vec<u64>,
+    version: u64,
+}
+
+/// Hears of every change, however short-lived; ends with this value.
 pub struct Watch {
     api: Api,
     path: String,
-    seen: Arc<Mutex<Vec<u64>>>,
+    seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    pub(super) fn start(api: Api, path: String) -> Self {
-        let (seen, stop) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::new(AtomicBool::new(false)));
+    pub(super) fn start(api: Api, path: String) -> Result<Self> {
+        let (seen, stop) = (Arc::<Mutex<Seen>>::default(), Arc::new(AtomicBool::new(false)));
+        lock(&seen).note(&api.get(&path)?).context("a Deployment to watch")?;
         let (kept, ended) = (Arc::clone(&seen), Arc::clone(&stop));
-        let (looked_by, at) = (api.clone(), path.clone());
+        let (heard_by, at) = (api.clone(), path.clone());
         let thread = thread::spawn(move || {
             let _ = poll::until_blocking("the end of a watch", LIMIT, || {
-                look(&looked_by, &at, &kept);
-                if ended.load(Ordering::Relaxed) { Ok(()) } else { Err("not yet") }
+                if ended.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let since = lock(&kept).version;
+                let _ = heard_by.changes(&at, since, |object| lock(&kept).note(object).is_some());
+                Err("not yet")
             });
         });
-        Self { api, path, seen, stop, thread: Some(thread) }
+        Ok(Self { api, path, seen, stop, thread: Some(thread) })
     }
 
     /// The numbers of replicas until now, each once until it changed.
-    #[must_use]
-    pub fn seen(&self) -> Vec<u64> {
-        look(&self.api, &self.path, &self.seen);
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn seen(&self) -> Result<Vec<u64>> {
+        let now = self.api.get(&self.path).map(|object| version(&object))?;
+        poll::until_blocking("the watch to have caught up", CATCH_UP, || {
+            let seen = lock(&self.seen);
+            if Some(seen.version) >= now { Ok(seen.replicas.clone()) } else { Err("it has not") }
+        })
+        .map_err(Into::into)
     }
 }
 
-fn look(api: &Api, path: &str, seen: &Mutex<Vec<u64>>) {
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let told = api.get(path).ok();
-    let replicas = told.and_then(|told| told.pointer("/spec/replicas")?.as_u64());
-    if let Some(replicas) = replicas
-        && seen.last() != Some(&replicas)
-    {
-        seen.push(replicas);
+impl Seen {
+    /// `None`: it is no object that could be watched.
+    fn note(&mut self, object: &Value) -> Option<()> {
+        let replicas = object.pointer("/spec/replicas")?.as_u64()?;
+        self.version = version(object)?;
+        if self.replicas.last() != Some(&replicas) {
+            self.replicas.push(replicas);
+        }
+        Some(())
     }
+}
+
+/// Versions of one kind of object can be compared, since Kubernetes 1.35.
+fn version(object: &Value) -> Option<u64> {
+    object.pointer("/metadata/resourceVersion")?.as_str()?.parse().ok()
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Watch {

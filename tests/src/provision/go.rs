@@ -88,12 +88,16 @@ struct Go {
 
 impl Go {
     fn find(purpose: &str) -> anyhow::Result<Self> {
-        let known = GO_PATHS.iter().map(PathBuf::from).find(|path| path.is_file());
-        let program = on_path("go").or(known).with_context(|| {
-            format!("there is no Go on this machine; install Go 1.26 or newer to {purpose}")
-        })?;
+        let known = GO_PATHS.iter().map(PathBuf::from).filter(|path| path.is_file());
+        let program = Self::first(on_path("go").into_iter().chain(known), purpose)?;
         let version = read(Command::new(&program).arg("version"))?;
         Ok(Self { program, version: version.trim().to_owned() })
+    }
+
+    fn first(mut found: impl Iterator<Item = PathBuf>, purpose: &str) -> anyhow::Result<PathBuf> {
+        found.next().with_context(|| {
+            format!("there is no Go on this machine; install Go 1.26 or newer to {purpose}")
+        })
     }
 
     /// A name for what this Go makes of the pinned sources.
@@ -228,6 +232,15 @@ mod tests {
         let helm = Module { manifest: "require (\n\thelm.sh/helm/v4 v4.3.1\n)", ..PLAIN };
         let flags = linker_flags(&helm);
         assert_eq!(flags, "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1");
+    }
+
+    #[test]
+    fn a_machine_without_go_is_told_what_to_install_and_why() {
+        let told = Go::first(std::iter::empty(), "run the scenarios").unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "there is no Go on this machine; install Go 1.26 or newer to run the scenarios"
+        );
     }
 
     #[test]

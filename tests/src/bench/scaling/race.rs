@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::course::{Course, Tasks, ideal};
-use super::{Clock, QUEUE, WORKER, answers, builtin_amqp, day, of_site, pods, prepare, publish};
+use super::{Clock, WORKER, answers, builtin_amqp, day, of_site, pods, prepare, publish};
 use crate::bench::stats::Samples;
 use crate::e2e::objects::{Scaling, Workers};
 use crate::e2e::site::Site;
@@ -188,7 +188,7 @@ impl Racer<'_> {
     }
 
     fn outcome(self, end: Duration) -> Result<Outcome> {
-        let back = self.back()?;
+        let back = self.site.came_back()?;
         let ended = self.site.stage.kubelet.ended(&self.site.name);
         let cut_off = |one: &&crate::e2e::kubelet::Ended| {
             one.container == WORKER && (one.overdue || one.code != Some(0))
@@ -199,15 +199,6 @@ impl Racer<'_> {
             if self.bare { back } else { ended.iter().filter(cut_off).count().try_into()? };
         let (worker_seconds, waits) = (self.present.seconds(end), self.tasks.waits(WORK));
         Ok(Outcome { name: self.name, wanted: self.wanted, worker_seconds, waits, back, killed })
-    }
-
-    /// What the broker says of messages delivered a second time.
-    fn back(&self) -> Result<u64> {
-        let queue = self.site.queue(QUEUE)?;
-        let count = |name: &str| queue.pointer(&format!("/message_stats/{name}"))?.as_u64();
-        count("deliver").context("the broker has not counted deliveries")?;
-        // It leaves out what never happened.
-        Ok(count("redeliver").unwrap_or_default())
     }
 }
 

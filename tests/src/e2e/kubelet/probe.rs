@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// A probe of this machine is answered at once, or counts as failed.
 const LIMIT: Duration = Duration::from_millis(500);
+/// As many failures in a row make a container that is ready unready, unless its probe says otherwise.
+const FAILURES: u64 = 3;
 /// How often a container that is ready is asked.
 const WHILE_READY: Duration = Duration::from_secs(2);
 /// How often one that is not.
@@ -16,7 +18,10 @@ const UNTIL_READY: Duration = Duration::from_millis(300);
 pub(super) struct Probe {
     address: SocketAddr,
     path: Option<String>,
-    last: Option<(Instant, bool)>,
+    most_failures: u64,
+    failures: u64,
+    ready: bool,
+    asked: Option<Instant>,
 }
 
 impl Probe {
@@ -28,33 +33,45 @@ impl Probe {
         };
         let port = number(container, action.get("port")?)?;
         let path = Some(path.to_owned()).filter(|path| !path.is_empty());
-        Some(Self { address: SocketAddr::new(IpAddr::V4(ip), port), path, last: None })
+        let most_failures = probe.get("failureThreshold").and_then(Value::as_u64);
+        Some(Self {
+            address: SocketAddr::new(IpAddr::V4(ip), port),
+            path,
+            most_failures: most_failures.unwrap_or(FAILURES),
+            failures: 0,
+            ready: false,
+            asked: None,
+        })
     }
 
-    /// The last answer, asked anew when that is due.
+    /// Whether it is ready, asked anew when that is due.
     pub(super) fn says(&mut self, now: Instant) -> bool {
-        if let Some((asked, said)) = self.last {
-            let pause = if said { WHILE_READY } else { UNTIL_READY };
-            if now.duration_since(asked) < pause {
-                return said;
-            }
+        let pause = if self.ready && self.failures == 0 { WHILE_READY } else { UNTIL_READY };
+        if self.asked.is_some_and(|asked| now.duration_since(asked) < pause) {
+            return self.ready;
         }
-        let said = self.ask();
-        self.last = Some((now, said));
-        said
+        self.asked = Some(now);
+        self.failures = if self.ask() { 0 } else { self.failures + 1 };
+        self.ready = self.failures == 0 || (self.ready && self.failures < self.most_failures);
+        self.ready
+    }
+
+    /// Its process has ended: the next one has to show anew that it is ready.
+    pub(super) fn forget(&mut self) {
+        self.ready = false;
     }
 
     fn ask(&self) -> bool {
         let Some(path) = &self.path else {
             return TcpStream::connect_timeout(&self.address, LIMIT).is_ok();
         };
-        read(self.address, path).is_some()
+        read(self.address, path, LIMIT).is_some()
     }
 }
 
-/// What is answered on a path, if it is an answer that says yes.
-pub(super) fn read(address: SocketAddr, path: &str) -> Option<String> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build();
+/// What is answered on a path within a time, if it is an answer that says yes.
+pub(super) fn read(address: SocketAddr, path: &str, limit: Duration) -> Option<String> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(limit)).build();
     let mut answer =
         ureq::Agent::from(config).get(format!("http://{address}{path}")).call().ok()?;
     answer.body_mut().read_to_string().ok()

@@ -18,6 +18,8 @@ use crate::process::Process;
 
 /// The pause before a container is started again; a kubelet's begins with ten seconds.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// Whoever is asked to end may be busy to the hilt, and is asked how it is once.
+const METRICS_LIMIT: Duration = Duration::from_secs(5);
 /// What SIGKILL leaves to do is the kernel's part.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -98,6 +100,9 @@ impl Unit {
         process.signal(Signal::KILL)?;
         self.process = None;
         self.ready = false;
+        if let Some(probe) = &mut self.probe {
+            probe.forget();
+        }
         Ok(Some((status, self.overdue)))
     }
 
@@ -127,7 +132,8 @@ impl Unit {
     /// Asks the process to end, if one runs; before that it may say how it is.
     pub(super) fn ask_to_end(&mut self) -> Result<()> {
         let Some(process) = &self.process else { return Ok(()) };
-        self.metrics = self.metrics_of.and_then(|address| probe::read(address, "/metrics"));
+        let read = |address| probe::read(address, "/metrics", METRICS_LIMIT);
+        self.metrics = self.metrics_of.and_then(read);
         process.signal(Signal::TERM)
     }
 

@@ -18,14 +18,14 @@ fn run(stage: &Stage) -> Result<()> {
     site.scaler(1)?;
     site.leader(Service { parallel: 2, ..Service::default() })?;
     site.workers(&Workers { ms_per_txn: 700, ..Workers::default() })?;
-    let watch = site.watch("worker");
+    let watch = site.watch("worker")?;
     site.scale(&Scaling { replicas: (0, 4), ..Scaling::default() })?;
     site.until_scaled("worker")?;
     ensure!(site.replicas("worker")? == 0, "there was no work");
     let block = site.witness("devnet", 8);
     site.zero(&["prove", &block, "--wait"])?;
     site.until_replicas("worker", LATER, |now| now == 0)?;
-    let seen = watch.seen();
+    let seen = watch.seen()?;
     ensure!(
         seen.starts_with(&[0, 1]) && seen.contains(&4) && seen.ends_with(&[0]),
         "it was {seen:?}"

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::Scenario;
 use crate::e2e::kubelet::Ended;
 use crate::e2e::objects::{Scaling, Service, Workers};
-use crate::e2e::site::{LATER, Site};
+use crate::e2e::site::{LATER, SOON, Site, TASKS};
 use crate::e2e::stage::Stage;
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -23,14 +23,14 @@ fn run(stage: &Stage) -> Result<()> {
     site.leader(Service { policy: "as-is", ..Service::default() })?;
     site.workers(&Workers { ms_per_txn: 6_000, grace: 5, bare: true, ..Workers::default() })?;
     site.zero(&["prove", &site.witness("devnet", 3), "--detach"])?;
-    site.until("a task queue", LATER, || site.queue("task-ipc-routing-key").map(drop))?;
+    site.until("a task queue", LATER, || site.queue(TASKS).map(drop))?;
     let theirs = Scaling {
         kind: "rabbitmq",
         replicas: (0, 1),
         metadata: vec![
             ("host", site.access.amqp_uri(&site.name)),
             ("protocol", "amqp".to_owned()),
-            ("queueName", "task-ipc-routing-key".to_owned()),
+            ("queueName", TASKS.to_owned()),
             ("mode", "QueueLength".to_owned()),
             ("value", "1".to_owned()),
         ],
@@ -47,6 +47,7 @@ fn run(stage: &Stage) -> Result<()> {
         },
     )?;
     site.kubectl(&["delete", "scaledobject", "worker"])?;
+    site.until("the last that was asked to end to be gone", SOON, || nobody_ends(&site))?;
     site.scale(&Scaling { replicas: (0, 1), ..Scaling::default() })?;
     site.until_scaled("worker")?;
     site.until_replicas("worker", LATER, |now| now == 1)?;
@@ -54,6 +55,13 @@ fn run(stage: &Stage) -> Result<()> {
     site.until_verified(1)?;
     ensure!(killed() == before, "ours has killed a worker before the proof was done");
     site.until_replicas("worker", LATER, |now| now == 0).map(drop)
+}
+
+fn nobody_ends(site: &Site<'_>) -> Result<()> {
+    let pods = site.pods_of("worker");
+    let ending = pods.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some());
+    ensure!(ending.count() == 0, "it is there");
+    Ok(())
 }
 
 /// The prover's own worker ends at once, its task unfinished.

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::Scenario;
-use crate::e2e::site::{FOUND, LATER, SOON, Site};
+use crate::e2e::site::{COST, FOUND, LATER, SOON, Site};
 use crate::e2e::stage::Stage;
 use crate::helm::CHART;
 
@@ -31,8 +31,12 @@ fn run(stage: &Stage) -> Result<()> {
     site.until_scaled(WORKERS)?;
     site.until("the proof service to answer", SOON, || site.proofs().map(drop))?;
     in_the_jumpbox(&site)?;
-    site.zero(&["prove", &site.witness("devnet", 8), "--detach"])?;
+    // Twice as many tasks as workers: all of them are wanted when the first is done.
+    site.zero(&["prove", &site.witnesses(4_000, &[16])?, "--detach"])?;
     site.until_ready(WORKERS, 4)?;
+    site.until("a busy worker to be protected by the scaler's own rights", SOON, || {
+        protected(&site)
+    })?;
     // Leader and workers are told of it: all of them are replaced while the proof goes on.
     site.helm(&["upgrade", RELEASE, CHART, "--reuse-values", "--set", "workers.attempts=4"])?;
     site.until_verified(1)?;
@@ -45,6 +49,16 @@ fn run(stage: &Stage) -> Result<()> {
         ensure!(left == [KEPT], "left are {left:?}");
         Ok(())
     })
+}
+
+fn protected(site: &Site<'_>) -> Result<()> {
+    let lease = site.get("/apis/coordination.k8s.io/v1", &format!("leases/{SCALER}"))?;
+    let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str);
+    ensure!(holder.is_some_and(|holder| !holder.is_empty()), "nobody has the Lease: {lease}");
+    let pods = site.stage.kubelet.pods(&site.name);
+    let costs = pods.iter().filter_map(|pod| pod.pointer("/metadata/annotations")?.get(COST));
+    ensure!(costs.count() > 0, "no pod has a cost");
+    Ok(())
 }
 
 /// The jumpbox has an account of its own, with few rights.
@@ -74,7 +88,7 @@ fn of_values(vhost: &str) -> Value {
         "jumpbox": {"enabled": true},
         "leader": {"proverArgs": ["--batch-size=2"]},
         "workers": {"terminationGracePeriodSeconds": 120, "proverArgs": ["--stand-in-ms-per-txn=4000"]},
-        "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 4,
+        "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 5, "fallback": {"failureThreshold": 1},
             "scaleDown": {"stabilizationSeconds": 0, "pods": 4, "periodSeconds": 1}},
     })
 }

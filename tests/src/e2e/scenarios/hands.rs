@@ -26,7 +26,7 @@ fn run(stage: &Stage) -> Result<()> {
     site.workers(&Workers { ms_per_txn: 600, ..Workers::default() })?;
     site.scale(&Scaling { replicas: (0, 2), ..Scaling::default() })?;
     site.until_scaled("worker")?;
-    let mistake = site.witnesses(MISTAKE, &[60])?;
+    let mistake = site.witnesses(MISTAKE, &[400])?;
     site.zero(&["prove", &mistake, "--detach"])?;
     site.zero(&["prove", &site.witness("devnet", 6), "--detach"])?;
     site.until_ready("worker", 2)?;

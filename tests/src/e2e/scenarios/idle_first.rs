@@ -5,11 +5,8 @@ use serde_json::{Value, json};
 
 use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
-use crate::e2e::site::{LATER, SOON, Site};
+use crate::e2e::site::{COST, LATER, SOON, Site};
 use crate::e2e::stage::Stage;
-
-/// By which the `ReplicaSet` controller chooses.
-const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "idle-first",
@@ -21,26 +18,21 @@ fn run(stage: &Stage) -> Result<()> {
     let site = Site::new(stage, SCENARIO.name)?;
     site.protecting_scaler()?;
     site.leader(Service { parallel: 2, ..Service::default() })?;
-    site.workers(&Workers { ms_per_txn: 20_000, grace: 120, ..Workers::default() })?;
+    site.workers(&Workers { ms_per_txn: 30_000, grace: 120, ..Workers::default() })?;
     // All four are there before there is work, so that they begin at the same time.
     site.scale(&Scaling { replicas: (4, 4), ..Scaling::default() })?;
     site.until_ready("worker", 4)?;
     // Of three transactions each: two tasks of two, and two of one that are done in half the time.
     let folder = site.witnesses(8_000, &[3, 3])?;
     site.zero(&["prove", &folder, "--detach"])?;
-    site.until("all four to be busy", SOON, || {
-        let told = site.queue("task-ipc-routing-key")?;
-        let busy = told.get("messages_unacknowledged").and_then(Value::as_u64);
-        ensure!(busy == Some(4), "{busy:?} tasks are in hand");
-        Ok(())
-    })?;
+    site.until_in_hand(4)?;
     // Production waits for minutes before workers go: costs are long since right then.
     let waits = json!({"horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {
         "stabilizationWindowSeconds": 15, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 1}]}}}});
     site.scale(&Scaling { more: json!({"advanced": waits}), ..Scaling::default() })?;
     site.until_replicas("worker", SOON, |now| now == 2)?;
     site.until("two workers to have ended", SOON, || site.nobody_busy_was_asked(2))?;
-    costs(&site)?;
+    site.until("those that stay to have a cost", SOON, || costs(&site))?;
     site.until_verified(2)?;
     site.until_replicas("worker", LATER, |now| now == 0)?;
     site.until("all four to have ended", SOON, || site.nobody_busy_was_asked(4))?;

@@ -6,6 +6,7 @@ use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
 use crate::e2e::site::{LATER, Site};
 use crate::e2e::stage::Stage;
+use crate::e2e::watch::Watch;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "pools",
@@ -20,7 +21,12 @@ fn run(stage: &Stage) -> Result<()> {
     let pools = [("heavy", 3), ("light", 2)];
     for (pool, most) in pools {
         let key = ("PALADIN_TASK_BUS_ROUTING_KEY".to_owned(), format!("{pool}-proof"));
-        site.workers(&Workers { name: pool.to_owned(), env: vec![key], ..Workers::default() })?;
+        site.workers(&Workers {
+            name: pool.to_owned(),
+            ms_per_txn: 2_500,
+            env: vec![key],
+            ..Workers::default()
+        })?;
         site.scale(&Scaling {
             workers: pool.to_owned(),
             replicas: (0, most),
@@ -29,7 +35,7 @@ fn run(stage: &Stage) -> Result<()> {
         })?;
         site.until_scaled(pool)?;
     }
-    let watches = pools.map(|(pool, _)| site.watch(pool));
+    let watches = [site.watch("heavy")?, site.watch("light")?];
     site.zero(&["prove", &site.witness("devnet", 8), "--detach"])?;
     site.until_replicas("heavy", LATER, |now| now == 3)?;
     ensure!(site.replicas("light")? == 0, "nothing is light before the first segment is proved");
@@ -37,7 +43,8 @@ fn run(stage: &Stage) -> Result<()> {
     for (pool, _) in pools {
         site.until_replicas(pool, LATER, |now| now == 0)?;
     }
-    let [heavy, light] = watches.each_ref().map(crate::e2e::watch::Watch::seen);
+    let [heavy, light] = watches.each_ref().map(Watch::seen);
+    let (heavy, light) = (heavy?, light?);
     ensure!(
         heavy.iter().all(|now| *now <= 3) && light.iter().all(|now| *now <= 2),
         "{heavy:?} {light:?}"

@@ -78,7 +78,8 @@ impl User<'_> {
                 "metadata": {"labels": {"app": "keda-operator"}},
                 "spec": {"containers": [{"name": "keda-operator", "image": "keda:2.21.0"}]}}}}))?;
         let values = json!({"leader": {"proverArgs": ["--batch-size=2"]},
-            "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 4}});
+            "autoscaling": {"pollingIntervalSeconds": 2, "cooldownSeconds": 5,
+                "fallback": {"failureThreshold": 1}}});
         std::fs::write(site.folder().join("values.json"), values.to_string())?;
         Ok(())
     }

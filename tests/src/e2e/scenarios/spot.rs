@@ -1,10 +1,11 @@
 //! A machine is taken away with the workers on it.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
+use crate::e2e::services::is_ready;
 use crate::e2e::site::{LATER, SOON, Site};
 use crate::e2e::stage::Stage;
 
@@ -19,6 +20,9 @@ fn run(stage: &Stage) -> Result<()> {
     let label = ("pool".to_owned(), site.name.clone());
     let machines = ["first", "second"].map(|which| format!("{}-{which}", site.name));
     machine(&site, &machines[0], &label)?;
+    machine(&site, &machines[1], &label)?;
+    let waits = site.kubectl(&["cordon", &machines[1]])?;
+    ensure!(waits.code == Some(0), "{}", waits.stderr);
     site.scaler(1)?;
     site.leader(Service::default())?;
     site.workers(&Workers { ms_per_txn: 3_000, node: Some(label.clone()), ..Workers::default() })?;
@@ -26,22 +30,21 @@ fn run(stage: &Stage) -> Result<()> {
     site.until_scaled("worker")?;
     site.zero(&["prove", &site.witness("devnet", 6), "--detach"])?;
     site.until_ready("worker", 2)?;
-    site.until("workers to be busy", SOON, || {
-        let told = site.queue("task-ipc-routing-key")?;
-        let busy = told.get("messages_unacknowledged").and_then(Value::as_u64);
-        ensure!(busy == Some(2), "{busy:?} tasks are in hand");
-        Ok(())
-    })?;
-    machine(&site, &machines[1], &label)?;
+    site.until_in_hand(2)?;
     stage.kubelet.lose(&machines[0]);
     stage.api.delete(&format!("/api/v1/nodes/{}", machines[0]), None)?;
+    let came = site.kubectl(&["uncordon", &machines[1]])?;
+    ensure!(came.code == Some(0), "{}", came.stderr);
+    site.until("both workers on the next machine", LATER, || {
+        let pods = site.pods_of("worker");
+        let on = pods.iter().filter(|pod| is_ready(pod));
+        let nodes: Vec<_> = on.filter_map(|pod| pod.pointer("/spec/nodeName")?.as_str()).collect();
+        ensure!(nodes == [&machines[1]; 2], "workers are on {nodes:?}");
+        Ok(())
+    })?;
     site.until_verified(1)?;
-    let on = site.stage.kubelet.pods(&site.name);
-    let on = on
-        .iter()
-        .filter(|pod| pod.pointer("/metadata/labels/app").is_some_and(|app| app == "worker"));
-    let nodes: Vec<&str> = on.filter_map(|pod| pod.pointer("/spec/nodeName")?.as_str()).collect();
-    ensure!(nodes.iter().all(|node| *node == machines[1]), "workers are on {nodes:?}");
+    let back = site.came_back()?;
+    ensure!(back >= 2, "{back} tasks went to others");
     site.until_replicas("worker", LATER, |now| now == 0)?;
     site.nobody_was_cut_off()
 }
@@ -51,7 +54,7 @@ fn machine(site: &Site<'_>, name: &str, (label, value): &(String, String)) -> Re
     site.stage.api.create("/api/v1/nodes", &node)?;
     site.until("the machine to be ready", SOON, || {
         let told = site.stage.api.get(&format!("/api/v1/nodes/{name}"))?;
-        ensure!(crate::e2e::services::is_ready(&told), "it is not");
+        ensure!(is_ready(&told), "it is not");
         Ok(())
     })
     .context("a machine more")

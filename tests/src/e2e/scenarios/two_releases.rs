@@ -6,6 +6,7 @@ use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
 use crate::e2e::site::{LATER, Site};
 use crate::e2e::stage::Stage;
+use crate::e2e::watch::Watch;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "two-releases",
@@ -23,9 +24,10 @@ fn run(stage: &Stage) -> Result<()> {
         site.scale_by(&Scaling::default(), &one.name)?;
         site.until_scaled("worker")?;
     }
-    let watches = [one.watch("worker"), other.watch("worker")];
+    let watches = [one.watch("worker")?, other.watch("worker")?];
     other.zero(&["prove", &other.witness("devnet", 6), "--wait"])?;
-    let [idle, busy] = watches.each_ref().map(crate::e2e::watch::Watch::seen);
+    let [idle, busy] = watches.each_ref().map(Watch::seen);
+    let (idle, busy) = (idle?, busy?);
     ensure!(idle == [0], "the other release's work woke workers here: {idle:?}");
     ensure!(busy.iter().any(|now| *now > 0), "the work woke nobody: {busy:?}");
     one.zero(&["prove", &one.witness("devnet", 5), "--wait"])?;

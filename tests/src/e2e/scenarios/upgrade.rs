@@ -7,15 +7,13 @@ use serde_json::{Value, json};
 
 use super::Scenario;
 use crate::e2e::manual::commands;
-use crate::e2e::site::{SOON, Site};
+use crate::e2e::site::{SOON, Site, TASKS};
 use crate::e2e::stage::Stage;
 use crate::e2e::terminal::Terminal;
 
 const PAGE: &str = include_str!("../../../../docs/upgrade.md");
 /// The namespace of the page.
 const NAMESPACE: &str = "provers";
-/// Where v0.7 has its tasks.
-const TASKS: &str = "task-ipc-routing-key";
 /// A user's patience with one command.
 const PATIENCE: Duration = Duration::from_secs(180);
 const INSTALL: &str = "helm install zero helm/zero-prover --namespace provers --create-namespace";
@@ -110,6 +108,15 @@ impl User<'_> {
             "tasks are to wait",
             "--yes",
         ])?;
+        site.until("no worker to be left", SOON, || {
+            let pods = site.stage.kubelet.pods(&site.name);
+            let left = pods.iter().filter(|pod| {
+                let part = pod.pointer("/metadata/labels/app.kubernetes.io~1component");
+                part.is_some_and(|part| part == "worker")
+            });
+            ensure!(left.count() == 0, "there is one");
+            Ok(())
+        })?;
         site.zero(&["prove", &site.witness("devnet", 3), "--detach"])?;
         let before = site.until("tasks to wait", SOON, || {
             let waiting = self.waiting()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{LATER, SOON, Site};
+use super::{LATER, SOON, Site, TASKS};
 use crate::access::segment;
 use crate::e2e::services::is_ready;
 use crate::e2e::watch::Watch;
@@ -131,24 +131,54 @@ impl Site<'_> {
     }
 
     /// Keeps what a Deployment is told to be from now on.
-    #[must_use]
-    pub fn watch(&self, deployment: &str) -> Watch {
+    pub fn watch(&self, deployment: &str) -> Result<Watch> {
         let path = self.path("/apis/apps/v1", &format!("deployments/{deployment}"));
         Watch::start(self.stage.api.clone(), path)
+    }
+
+    /// The pods of a Deployment of this site.
+    #[must_use]
+    pub fn pods_of(&self, app: &str) -> Vec<Value> {
+        let mut pods = self.stage.kubelet.pods(&self.name);
+        pods.retain(|pod| pod.pointer("/metadata/labels/app").is_some_and(|told| told == app));
+        pods
     }
 
     /// Names of the pods of a Deployment that are ready and not ending.
     #[must_use]
     pub fn ready_pods(&self, app: &str) -> Vec<String> {
-        let pods = self.stage.kubelet.pods(&self.name);
-        let of = |pod: &&Value| {
-            pod.pointer("/metadata/labels/app").is_some_and(|told| told == app)
-                && is_ready(pod)
-                && pod.pointer("/metadata/deletionTimestamp").is_none()
-        };
-        let names =
-            pods.iter().filter(of).filter_map(|pod| pod.pointer("/metadata/name")?.as_str());
+        let mut pods = self.pods_of(app);
+        pods.retain(|pod| is_ready(pod) && pod.pointer("/metadata/deletionTimestamp").is_none());
+        let names = pods.iter().filter_map(|pod| pod.pointer("/metadata/name")?.as_str());
         names.map(ToOwned::to_owned).collect()
+    }
+
+    /// How often containers of a Deployment's pods have been started again.
+    #[must_use]
+    pub fn restarts(&self, app: &str) -> u64 {
+        let pods = self.pods_of(app);
+        let containers =
+            pods.iter().filter_map(|pod| pod.pointer("/status/containerStatuses")?.as_array());
+        containers.flatten().filter_map(|one| one.get("restartCount")?.as_u64()).sum()
+    }
+
+    /// Until so many tasks are in workers' hands.
+    pub fn until_in_hand(&self, count: u64) -> Result<()> {
+        self.until(&format!("{count} tasks in hand"), SOON, || {
+            let told = self.queue(TASKS)?;
+            let busy = told.get("messages_unacknowledged").and_then(Value::as_u64);
+            ensure!(busy == Some(count), "{busy:?} tasks are in hand");
+            Ok(())
+        })
+    }
+
+    /// What the broker says of tasks delivered a second time.
+    pub fn came_back(&self) -> Result<u64> {
+        let queue = self.queue(TASKS)?;
+        let count = |name: &str| queue.pointer(&format!("/message_stats/{name}"))?.as_u64();
+        count("deliver").context("the broker has not counted deliveries")?;
+        // It leaves out what never happened.
+        Ok(count("redeliver").unwrap_or_default())
     }
 
     /// No worker was cut off in its work: whoever was asked to end did so in good order.
@@ -173,7 +203,7 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// No task went back to its queue once it was in a worker's hands.
+    /// Of workers that were asked to end none says that a task of its went back to its queue.
     pub fn nothing_came_back(&self) -> Result<()> {
         let ended = self.stage.kubelet.ended(&self.name);
         let outcomes =
