@@ -52,10 +52,9 @@ impl Api {
         since: u64,
         mut hear: impl FnMut(&Value) -> bool,
     ) -> anyhow::Result<()> {
-        let (all, name) = path.rsplit_once('/').context("a path with a name")?;
-        let one = format!("fieldSelector=metadata.name%3D{name}");
-        let query = format!("watch=true&{one}&resourceVersion={since}&timeoutSeconds=2");
-        let answer = self.agent.get(format!("{}?{query}", self.url(all))).call()?;
+        let query = format!("watch=true&resourceVersion={since}&timeoutSeconds=2");
+        let url = format!("{}&{query}", self.url(&Self::of_one(path)?));
+        let answer = self.agent.get(url).call()?;
         for line in BufReader::new(answer.into_body().into_reader()).lines() {
             let change: Value = serde_json::from_str(&line?)?;
             if !change.get("object").is_some_and(&mut hear) {
@@ -63,6 +62,12 @@ impl Api {
             }
         }
         Ok(())
+    }
+
+    /// The path of the list in which there is this one object and no other.
+    pub fn of_one(path: &str) -> anyhow::Result<String> {
+        let (all, name) = path.rsplit_once('/').context("a path with a name")?;
+        Ok(format!("{all}?fieldSelector=metadata.name%3D{name}"))
     }
 
     /// Makes an object.

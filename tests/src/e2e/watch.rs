@@ -35,7 +35,7 @@ pub struct Watch {
 impl Watch {
     pub(super) fn start(api: Api, path: String) -> Result<Self> {
         let (seen, stop) = (Arc::<Mutex<Seen>>::default(), Arc::new(AtomicBool::new(false)));
-        lock(&seen).note(&api.get(&path)?).context("a Deployment to watch")?;
+        lock(&seen).look(&api, &path)?;
         let (kept, ended) = (Arc::clone(&seen), Arc::clone(&stop));
         let (heard_by, at) = (api.clone(), path.clone());
         let thread = thread::spawn(move || {
@@ -44,7 +44,12 @@ impl Watch {
                     return Ok(());
                 }
                 let since = lock(&kept).version;
-                let _ = heard_by.changes(&at, since, |object| lock(&kept).note(object).is_some());
+                let heard =
+                    heard_by.changes(&at, since, |object| lock(&kept).note(object).is_some());
+                // Of a version that is too old the API server does not know what came after it.
+                if heard.is_err() {
+                    let _ = lock(&kept).look(&heard_by, &at);
+                }
                 Err("not yet")
             });
         });
@@ -63,6 +68,15 @@ impl Watch {
 }
 
 impl Seen {
+    /// What the object is now, which is true as of the version of the whole list.
+    fn look(&mut self, api: &Api, path: &str) -> Result<()> {
+        let list = api.get(&Api::of_one(path)?)?;
+        let object = list.pointer("/items/0").with_context(|| format!("there is no {path}"))?;
+        self.note(object).context("it has no replicas")?;
+        self.version = version(&list).context("a list has a version")?;
+        Ok(())
+    }
+
     /// `None`: it is no object that could be watched.
     fn note(&mut self, object: &Value) -> Option<()> {
         let replicas = object.pointer("/spec/replicas")?.as_u64()?;
