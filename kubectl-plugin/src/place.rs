@@ -273,12 +273,7 @@ impl Place {
 
     /// The ScaledObjects of the release that somebody holds.
     pub(crate) async fn held(&self) -> Result<Vec<Scaled>, Refusal> {
-        let all = Scaled::list(&self.cluster, &self.release.namespace).await;
-        let all = match all {
-            // A cluster without KEDA.
-            Err(refusal) if refusal.is_missing() => Vec::new(),
-            outcome => outcome?,
-        };
+        let all = Scaled::list_if_known(&self.cluster, &self.release.namespace).await?;
         let ours = all.into_iter().filter(|scaled| scaled.is_of(&self.release.name));
         Ok(ours.filter(|scaled| !scaled.held.is_empty()).collect())
     }

@@ -13,7 +13,7 @@ mod series;
 pub(crate) mod server;
 
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -135,6 +135,12 @@ impl PrivateBroker {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.files.home()
+    }
+
+    /// The file into which the node logs.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.files.log()
     }
 
     /// Makes a vhost in which the administrator may do everything.

@@ -1,4 +1,4 @@
-//! ScaledObjects: KEDA's annotations that hold their scaling, and their removal.
+//! ScaledObjects: KEDA's annotations that hold their scaling, and their removal; what keeps workers in an outage.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,8 @@ pub(crate) struct Scaled {
     pub(crate) target: String,
     /// The annotations that hold it, without their common prefix.
     pub(crate) held: BTreeMap<String, String>,
+    /// Why KEDA may take its workers away while nobody knows the backlog; `None`: it may not, or no scaler of ours is asked.
+    pub(crate) exposed: Option<String>,
     /// The release it is labelled with.
     release: Option<String>,
 }
@@ -62,6 +64,17 @@ impl Scaled {
         let api = api(cluster, namespace);
         let listed = cluster.ask(asked, api.list(&ListParams::default())).await?;
         Ok(listed.items.into_iter().filter_map(Self::of).collect())
+    }
+
+    /// The same; none in a cluster without KEDA.
+    pub(crate) async fn list_if_known(
+        cluster: &Cluster,
+        namespace: &str,
+    ) -> Result<Vec<Self>, Refusal> {
+        match Self::list(cluster, namespace).await {
+            Err(refusal) if refusal.is_missing() => Ok(Vec::new()),
+            outcome => outcome,
+        }
     }
 
     /// Whether it belongs to a release by its labels.
@@ -90,6 +103,7 @@ impl Scaled {
         let part = |key| target.and_then(|target| target.get(key)).and_then(Value::as_str);
         let (kind, target) = (part("kind").unwrap_or("Deployment"), part("name").unwrap_or("?"));
         Some(Self {
+            exposed: object.data.get("spec").and_then(exposed),
             name: object.metadata.name?,
             target: format!("{}/{target}", kind.to_lowercase()),
             held: held.map(|(key, value)| (short(key), value)).collect(),
@@ -103,8 +117,38 @@ impl Scaled {
     /// One that scales the Deployment `worker`.
     pub(crate) fn labelled(name: &str, release: &str, held: BTreeMap<String, String>) -> Self {
         let (target, release) = ("deployment/worker".to_owned(), Some(release.to_owned()));
-        Self { name: name.to_owned(), target, held, release }
+        Self { name: name.to_owned(), target, held, exposed: None, release }
     }
+}
+
+/// KEDA's defaults, in seconds; <https://keda.sh/docs/latest/reference/scaledobject-spec/>.
+const POLLING_INTERVAL: u64 = 30;
+const COOLDOWN_PERIOD: u64 = 300;
+
+/// PURE: an error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is on its way then counts as no work:
+/// once the cooldown is over that is 0 replicas. With a fallback that counts by then there is no error any more.
+fn exposed(spec: &Value) -> Option<String> {
+    let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_u64);
+    let triggers = spec.get("triggers").and_then(Value::as_array)?;
+    let is_external = |kind: &Value| kind.as_str().is_some_and(|kind| kind.starts_with("external"));
+    let asks_us = triggers.iter().filter_map(|trigger| trigger.get("type")).any(is_external);
+    if !asks_us || number("/minReplicaCount").unwrap_or_default() > 0 {
+        return None;
+    }
+    let cooldown = number("/cooldownPeriod").unwrap_or(COOLDOWN_PERIOD);
+    let Some(failures) = number("/fallback/failureThreshold") else {
+        return Some(format!("has no `fallback`, and a `cooldownPeriod` of {cooldown} s"));
+    };
+    if number("/fallback/replicas") == Some(0) {
+        return Some("has a `fallback` of 0 replicas".to_owned());
+    }
+    let polling = number("/pollingInterval").unwrap_or(POLLING_INTERVAL);
+    let counts = failures.saturating_add(1).saturating_mul(polling);
+    (counts >= cooldown).then(|| {
+        format!(
+            "has a `fallback` that may count after {counts} s only, and a `cooldownPeriod` of {cooldown} s"
+        )
+    })
 }
 
 /// PURE: a merge patch; `null` takes an annotation away.
@@ -149,5 +193,25 @@ mod tests {
         assert_eq!(scaled.target, "deployment/zero-worker");
         assert_eq!(scaled.held, BTreeMap::from([("paused-replicas".into(), "2".into())]));
         assert!(scaled.is_of("zero") && !scaled.is_of("other"));
+    }
+
+    #[test]
+    fn what_keeps_workers_in_an_outage_is_a_fallback_in_time() {
+        let told = |more: Value| {
+            let mut spec = json!({"triggers": [{"type": "external-push"}], "cooldownPeriod": 100,
+                "pollingInterval": 20, "fallback": {"failureThreshold": 3, "replicas": 1}});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            exposed(&spec)
+        };
+        assert_eq!(told(json!({})), None);
+        let slow =
+            "has a `fallback` that may count after 80 s only, and a `cooldownPeriod` of 80 s";
+        assert_eq!(told(json!({"cooldownPeriod": 80})).unwrap(), slow);
+        let none = "has no `fallback`, and a `cooldownPeriod` of 100 s";
+        assert_eq!(told(json!({"fallback": null})).unwrap(), none);
+        let zero = json!({"fallback": {"failureThreshold": 3, "replicas": 0}});
+        assert_eq!(told(zero.clone()).unwrap(), "has a `fallback` of 0 replicas");
+        assert_eq!(told(json!({"minReplicaCount": 1, "fallback": null})), None);
+        assert_eq!(told(json!({"triggers": [{"type": "rabbitmq"}], "fallback": null})), None);
     }
 }

@@ -7,7 +7,7 @@ use kube::core::NamespaceResourceScope;
 use serde::de::DeserializeOwned;
 
 use super::release::INSTANCE;
-use super::{Asked, Cluster, Refusal, Release};
+use super::{Asked, Cluster, Refusal, Release, Scaled};
 
 /// The ConfigMap of a release is called after it, with this behind.
 const CONNECTION: &str = "-connection";
@@ -23,6 +23,8 @@ pub(crate) struct Standing {
     pub(crate) pods: Result<Vec<Waiting>, String>,
     /// Warnings about objects of the release, the newest last.
     pub(crate) warnings: Result<Vec<Warning>, String>,
+    /// The ScaledObjects of its namespace, whoever made them.
+    pub(crate) scaled: Result<Vec<Scaled>, String>,
 }
 
 /// A claim that has no volume.
@@ -62,10 +64,11 @@ impl Standing {
         let ours = ListParams::default().labels(&format!("{INSTANCE}={}", release.name));
         let warnings = ListParams::default().fields("type=Warning");
         let namespace = release.namespace.as_str();
-        let (claims, pods, events) = tokio::join!(
+        let (claims, pods, events, scaled) = tokio::join!(
             listed::<PersistentVolumeClaim>(cluster, ("persistentvolumeclaims", namespace), &ours),
             listed::<Pod>(cluster, ("pods", namespace), &ours),
             listed::<Event>(cluster, ("events", namespace), &warnings),
+            Scaled::list_if_known(cluster, namespace),
         );
         let object = release.found_by.1.as_str();
         let stem = object.strip_suffix(CONNECTION).unwrap_or(object).to_owned();
@@ -73,6 +76,7 @@ impl Standing {
             claims: claims.map(|all| all.into_iter().filter_map(without_volume).collect()),
             pods: pods.map(|all| all.into_iter().flat_map(waits).collect()),
             warnings: events.map(|all| warnings_about(all, &stem)),
+            scaled: scaled.map_err(|refusal| refusal.to_string()),
         }
     }
 }

@@ -22,8 +22,8 @@ use sample::sample;
 pub(crate) const EXAMPLES: &str = "\
 The first messages of each task and control queue are looked at and given back to their places.
 What can only be seen in a worker's log is named, with where to look. In a cluster, also what keeps
-the release's pods from coming up: volumes, images, quota, rights, room. Exits with 6 when something
-is found.
+the release's pods from coming up: volumes, images, quota, rights, room; and ScaledObjects that lose
+their workers when the broker does not answer. Exits with 6 when something is found.
 
 Examples:
   zero doctor

@@ -151,7 +151,7 @@ fn keep_logs(stage: &Stage, to: &Path) -> Result<PathBuf> {
     let first = Some(to.to_owned()).filter(|to| !to.exists());
     let to = first.unwrap_or_else(|| to.with_extension("again"));
     copy_logs(stage.plane.home(), &to)?;
-    copy_logs(stage.broker.home(), &to.join("rabbitmq"))?;
+    fs::copy(stage.broker.log(), to.join("rabbitmq.log"))?;
     fs::canonicalize(to).context("find the logs")
 }
 
@@ -159,9 +159,8 @@ fn copy_logs(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let Some(name) = path.file_name() else { bail!("a file without a name") };
-        let logs = name == "pods" || name == "log";
-        let of_pods = from.file_name().is_some_and(|folder| folder == "pods");
-        if path.is_dir() && (logs || of_pods) {
+        let pods = name == "pods" || from.file_name().is_some_and(|folder| folder == "pods");
+        if path.is_dir() && pods {
             copy_logs(&path, &to.join(name))?;
         } else if path.extension().is_some_and(|end| end == "log") {
             fs::create_dir_all(to)?;

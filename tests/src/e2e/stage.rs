@@ -59,6 +59,21 @@ impl Stage {
         Ok(Self { kubelet, services, api, broker, plane, images })
     }
 
+    /// Plays a scenario with a broker of its own, whose log outlives it when that fails.
+    pub fn with_broker(
+        &self,
+        scenario: &str,
+        mut broker: PrivateBroker,
+        play: impl FnOnce(&Self, &mut PrivateBroker) -> Result<()>,
+    ) -> Result<()> {
+        let outcome = play(self, &mut broker);
+        if outcome.is_err() {
+            let log = self.plane.file(&format!("rabbitmq-of-{scenario}.log"));
+            std::fs::copy(broker.log(), log)?;
+        }
+        outcome
+    }
+
     /// The folder of the programs that images hold, with kubectl, its plugin, and helm.
     #[must_use]
     pub fn images(&self) -> &Path {

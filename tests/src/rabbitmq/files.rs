@@ -61,9 +61,13 @@ impl Files {
         self.path("enabled_plugins")
     }
 
+    pub(super) fn log(&self) -> PathBuf {
+        self.path("log/broker.log")
+    }
+
     /// The ends of what the node printed and logged.
     pub(super) fn last_words(&self) -> String {
-        ["output.log", "log/broker.log"].map(|name| tail(&self.path(name))).join("\n")
+        [self.path("output.log"), self.log()].map(|file| tail(&file)).join("\n")
     }
 }
 

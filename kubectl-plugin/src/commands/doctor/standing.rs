@@ -1,8 +1,8 @@
-//! PURE: how a release stands in its cluster → a finding for each way in which its pods do not come up.
+//! PURE: how a release stands in its cluster → a finding for each way in which its pods do not come up, or go.
 
 use super::Finding;
 use super::Verdict::{CouldNotLook, Found, NotFound};
-use crate::cluster::{Claim, Standing, Waiting, Warning};
+use crate::cluster::{Claim, Scaled, Standing, Waiting, Warning};
 
 /// Kubernetes' words for an image that cannot be had.
 const IMAGE: [&str; 5] = [
@@ -19,7 +19,14 @@ const SECURITY: &str = "violates PodSecurity";
 
 /// One finding for each way, by number.
 pub(super) fn check(standing: &Standing) -> Vec<Finding> {
-    vec![volumes(standing), images(standing), quota(standing), security(standing), nodes(standing)]
+    vec![
+        volumes(standing),
+        images(standing),
+        quota(standing),
+        security(standing),
+        nodes(standing),
+        outage(standing),
+    ]
 }
 
 fn finding(
@@ -133,12 +140,28 @@ fn nodes(standing: &Standing) -> Finding {
     )
 }
 
+fn outage(standing: &Standing) -> Finding {
+    let told = |scaled: &Scaled| {
+        scaled.exposed.as_ref().map(|why| format!("the ScaledObject `{}` {why}", scaled.name))
+    };
+    finding(
+        (
+            "K6",
+            "while the broker is gone KEDA may set 0 workers",
+            "give it a `fallback` with replicas of 1 or more, and a cooldownPeriod above (failureThreshold + 1) times pollingInterval; the chart's has both",
+        ),
+        standing.scaled.as_ref().map(|all| all.iter().filter_map(told).collect()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn nothing() -> Standing {
-        Standing { claims: Ok(vec![]), pods: Ok(vec![]), warnings: Ok(vec![]) }
+        Standing { claims: Ok(vec![]), pods: Ok(vec![]), warnings: Ok(vec![]), scaled: Ok(vec![]) }
     }
 
     fn told(standing: &Standing) -> String {
@@ -155,6 +178,7 @@ mod tests {
             claims: Err("no".into()),
             pods: Err("no".into()),
             warnings: Err("no".into()),
+            scaled: Err("no".into()),
         };
         assert!(check(&blind).iter().all(|finding| finding.verdict == CouldNotLook));
     }
@@ -173,6 +197,8 @@ mod tests {
         };
         let warning =
             |about: &str, message: &str| Warning { about: about.into(), message: message.into() };
+        let mut exposed = Scaled::labelled("worker", "zp", BTreeMap::new());
+        exposed.exposed = Some("has no `fallback`".into());
         let standing = Standing {
             claims: Ok(vec![claim("a", None), claim("b", Some("slow")), claim("c", Some("slow"))]),
             pods: Ok(vec![
@@ -192,6 +218,7 @@ mod tests {
                 ),
                 warning("Pod/zp-leader-0", "Readiness probe failed"),
             ]),
+            scaled: Ok(vec![Scaled::labelled("safe", "zp", BTreeMap::new()), exposed]),
         };
         insta::assert_snapshot!(told(&standing));
     }

@@ -21,7 +21,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &Stage) -> Result<()> {
     let config = RabbitConfig { disable_metrics_collector: true, ..RabbitConfig::default() };
-    let broker = PrivateBroker::start_new(&config)?;
+    stage.with_broker(SCENARIO.name, PrivateBroker::start_new(&config)?, counts_without)
+}
+
+fn counts_without(stage: &Stage, broker: &mut PrivateBroker) -> Result<()> {
     let site = Site::on(stage, SCENARIO.name, broker.access())?;
     site.scaler(1)?;
     for name in ["theirs", "ours"] {

@@ -31,6 +31,7 @@ fn run(stage: &Stage) -> Result<()> {
     site.until_scaled(WORKERS)?;
     site.until("the proof service to answer", SOON, || site.proofs().map(drop))?;
     in_the_jumpbox(&site)?;
+    site.doctor_finds_no(&["K1", "K2", "K3", "K4", "K6"])?;
     // Twice as many tasks as workers: all of them are wanted when the first is done.
     site.zero(&["prove", &site.witnesses(4_000, &[16])?, "--detach"])?;
     site.until_ready(WORKERS, 4)?;

@@ -35,6 +35,8 @@ fn run(stage: &Stage) -> Result<()> {
         ensure!(!told.is_empty(), "`kubectl zero {}` says nothing", look.join(" "));
     }
     site.doctor_finds_no(&["H1", "H9", "H10"])?;
+    // This ScaledObject has no fallback.
+    site.doctor_says(&["K6"], "found")?;
     site.until("status to tell of both workers", SOON, || two_workers(&site))?;
     let block = MISTAKE.to_string();
     let told = site.zero_json(&["remove", "--block", &block, "--yes", "--reason", "a mistake"])?;

@@ -10,6 +10,7 @@ use crate::e2e::objects::{Scaling, Service, Workers};
 use crate::e2e::site::{LATER, SOON, Site};
 use crate::e2e::stage::{Stage, new_broker};
 use crate::e2e::watch::Watch;
+use crate::rabbitmq::PrivateBroker;
 
 /// How long.
 const GONE: Duration = Duration::from_secs(180);
@@ -26,7 +27,10 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn run(stage: &Stage) -> Result<()> {
-    let mut broker = new_broker()?;
+    stage.with_broker(SCENARIO.name, new_broker()?, loses_it)
+}
+
+fn loses_it(stage: &Stage, broker: &mut PrivateBroker) -> Result<()> {
     let site = Site::on(stage, SCENARIO.name, broker.access())?;
     site.scaler(1)?;
     site.leader(Service::default())?;
@@ -53,8 +57,11 @@ fn run(stage: &Stage) -> Result<()> {
         Ok(())
     })?;
     ensure!(site.replicas("with-fallback")? == 4, "the fallback did not come");
-    let (status, _, words) = site.condition("worker", "Ready")?;
-    ensure!(status != "True", "KEDA does not say that something is wrong: {words}");
+    site.until("KEDA to say that something is wrong", SOON, || {
+        let (status, _, words) = site.condition("worker", "Ready")?;
+        ensure!(status != "True", "it says: {words}");
+        Ok(())
+    })?;
     broker.start()?;
     site.until_replicas("with-fallback", SOON, |now| now == 3)?;
     site.until_verified(1)?;

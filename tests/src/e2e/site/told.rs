@@ -261,6 +261,11 @@ impl Site<'_> {
 
     /// `kubectl zero doctor` looks for these hazards and does not find them, whatever else it finds.
     pub fn doctor_finds_no(&self, hazards: &[&str]) -> Result<()> {
+        self.doctor_says(hazards, "notFound")
+    }
+
+    /// What `kubectl zero doctor` makes of these hazards, whatever else it finds.
+    pub fn doctor_says(&self, hazards: &[&str], wanted: &str) -> Result<()> {
         let told = self.zero_looks(&["doctor", "-o", "json"])?;
         let told: Value = serde_json::from_str(&told).context("read what doctor says")?;
         let verdict = |id: &&str| {
@@ -268,8 +273,8 @@ impl Site<'_> {
             let check = checks.find(|check| check.get("id").is_some_and(|told| told == *id));
             check.and_then(|check| check.get("verdict")?.as_str())
         };
-        let bad: Vec<_> = hazards.iter().filter(|id| verdict(id) != Some("notFound")).collect();
-        ensure!(bad.is_empty(), "doctor does not clear {bad:?}: {told}");
+        let other: Vec<_> = hazards.iter().filter(|id| verdict(id) != Some(wanted)).collect();
+        ensure!(other.is_empty(), "of {other:?} doctor does not say `{wanted}`: {told}");
         Ok(())
     }
 }
