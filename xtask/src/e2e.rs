@@ -14,7 +14,7 @@ const PLAN: &str = "\
 This runs the whole product on this machine: a real control plane, the real KEDA, a real RabbitMQ, our programs.
   1. RabbitMQ is looked for, and installed when it is missing.
   2. etcd, kube-apiserver, kubectl, KWOK, kube-controller-manager, kube-scheduler, KEDA and Helm are built with Go unless
-     an earlier run has built them. The first time takes half an hour to an hour on two cores.
+     an earlier run has built them. The first time takes twenty minutes to half an hour on two cores.
   3. Our programs and the stand-in prover are built.
   4. The scenarios run one after the other, each in a namespace and a vhost of its own. Everything listens on the
      loopback interface alone and ends with this command. `--list` tells the scenarios, `--only NAME` runs one.

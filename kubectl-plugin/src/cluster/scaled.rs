@@ -40,7 +40,7 @@ pub(crate) struct Scaled {
     pub(crate) target: String,
     /// The annotations that hold it, without their common prefix.
     pub(crate) held: BTreeMap<String, String>,
-    /// Why KEDA may take its workers away while nobody knows the backlog; `None`: it may not, or no scaler of ours is asked.
+    /// Why KEDA may take its workers away while nobody knows the backlog; `None`: it may not, or no external scaler is asked.
     pub(crate) exposed: Option<String>,
     /// The release it is labelled with.
     release: Option<String>,
@@ -97,13 +97,15 @@ impl Scaled {
 
     fn of(object: DynamicObject) -> Option<Self> {
         let annotations = object.metadata.annotations.unwrap_or_default();
+        let stays = [PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN];
+        let stays = stays.into_iter().any(|key| annotations.contains_key(key));
         let held = annotations.into_iter().filter(|(key, _)| ALL.contains(&key.as_str()));
         let short = |key: String| key.rsplit('/').next().unwrap_or_default().to_owned();
         let target = object.data.pointer("/spec/scaleTargetRef");
         let part = |key| target.and_then(|target| target.get(key)).and_then(Value::as_str);
         let (kind, target) = (part("kind").unwrap_or("Deployment"), part("name").unwrap_or("?"));
         Some(Self {
-            exposed: object.data.get("spec").and_then(exposed),
+            exposed: object.data.get("spec").filter(|_| !stays).and_then(exposed),
             name: object.metadata.name?,
             target: format!("{}/{target}", kind.to_lowercase()),
             held: held.map(|(key, value)| (short(key), value)).collect(),
@@ -125,14 +127,15 @@ impl Scaled {
 const POLLING_INTERVAL: u64 = 30;
 const COOLDOWN_PERIOD: u64 = 300;
 
-/// PURE: an error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is on its way then counts as no work:
+/// PURE: why, from a ScaledObject's spec. An error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is on its way then counts as no work:
 /// once the cooldown is over that is 0 replicas. With a fallback that counts by then there is no error any more.
 fn exposed(spec: &Value) -> Option<String> {
     let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_u64);
     let triggers = spec.get("triggers").and_then(Value::as_array)?;
     let is_external = |kind: &Value| kind.as_str().is_some_and(|kind| kind.starts_with("external"));
-    let asks_us = triggers.iter().filter_map(|trigger| trigger.get("type")).any(is_external);
-    if !asks_us || number("/minReplicaCount").unwrap_or_default() > 0 {
+    let asks_one = triggers.iter().filter_map(|trigger| trigger.get("type")).any(is_external);
+    let idle = number("/idleReplicaCount");
+    if !asks_one || (number("/minReplicaCount").unwrap_or_default() > 0 && idle.is_none()) {
         return None;
     }
     let cooldown = number("/cooldownPeriod").unwrap_or(COOLDOWN_PERIOD);
@@ -186,13 +189,14 @@ mod tests {
             "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
             "metadata": {"name": "worker", "labels": {INSTANCE: "zero"},
                          "annotations": {PAUSED_REPLICAS: "2", "other": "x"}},
-            "spec": {"scaleTargetRef": {"name": "zero-worker"}}
+            "spec": {"scaleTargetRef": {"name": "zero-worker"}, "triggers": [{"type": "external"}]}
         }))
         .unwrap();
         let scaled = Scaled::of(object).unwrap();
         assert_eq!(scaled.target, "deployment/zero-worker");
         assert_eq!(scaled.held, BTreeMap::from([("paused-replicas".into(), "2".into())]));
         assert!(scaled.is_of("zero") && !scaled.is_of("other"));
+        assert_eq!(scaled.exposed, None, "it stays at 2");
     }
 
     #[test]
@@ -212,6 +216,8 @@ mod tests {
         let zero = json!({"fallback": {"failureThreshold": 3, "replicas": 0}});
         assert_eq!(told(zero.clone()).unwrap(), "has a `fallback` of 0 replicas");
         assert_eq!(told(json!({"minReplicaCount": 1, "fallback": null})), None);
+        let idle = json!({"minReplicaCount": 1, "idleReplicaCount": 0, "fallback": null});
+        assert_eq!(told(idle).unwrap(), none);
         assert_eq!(told(json!({"triggers": [{"type": "rabbitmq"}], "fallback": null})), None);
     }
 }

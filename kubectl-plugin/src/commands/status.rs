@@ -143,22 +143,19 @@ async fn look(
     (scaler, leader): (Asked<'_, Scaler>, Asked<'_, Leader>),
     printer: &mut Printer,
 ) -> Result<Code> {
-    let facts = async {
-        match unwatched {
-            Some(unwatched) => Facts::next(broker, unwatched).await,
-            None => Facts::settled(broker, printer).await,
-        }
+    let overview = broker.management.overview().await;
+    let overview = overview.context("cannot ask the broker what it is")?;
+    let facts = match unwatched {
+        Some(unwatched) => Facts::next(broker, unwatched).await?,
+        None => Facts::settled(broker, printer).await?,
     };
-    let (facts, overview, nodes, scaling, proving) = tokio::join!(
-        facts,
-        broker.management.overview(),
+    let (nodes, scaling, proving) = tokio::join!(
         broker.management.nodes(),
         Scaling::read(broker, scaler),
         Proving::read(leader)
     );
-    let overview = overview.context("cannot ask the broker what it is")?;
     // Nodes are for users with the tag `monitoring`; without it alarms cannot be seen.
-    let mut status = Status::of(broker, &facts?, &overview, nodes.ok().as_deref());
+    let mut status = Status::of(broker, &facts, &overview, nodes.ok().as_deref());
     status.workers.wanted = scaling.wanted;
     status.warnings.extend_from_slice(&scaling.warnings);
     status.warnings.extend(proving.warning);

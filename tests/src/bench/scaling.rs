@@ -18,11 +18,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::access::segment;
-use crate::e2e::site::{SOON, Site};
+use crate::e2e::site::{SOON, Site, TASKS};
 use crate::e2e::stage::Stage;
 
-/// The queue of tasks.
-const QUEUE: &str = "task-ipc-routing-key";
 /// The Deployment of every site, and its container.
 const WORKER: &str = "worker";
 
@@ -64,7 +62,7 @@ impl Clock {
 /// ScaledObject rules.
 fn prepare(site: &Site<'_>) -> Result<()> {
     set_replicas(site, 1)?;
-    site.until("the queue of tasks", SOON, || site.queue(QUEUE).map(drop))?;
+    site.until("the queue of tasks", SOON, || site.queue(TASKS).map(drop))?;
     publish(site, 0)?;
     site.until("the first answer", SOON, || {
         ensure!(!answers(site)?.is_empty(), "there is none");
@@ -72,7 +70,7 @@ fn prepare(site: &Site<'_>) -> Result<()> {
     })?;
     set_replicas(site, 0)?;
     site.until("the worker to be gone and its task no longer counted", SOON, || {
-        let queue = site.queue(QUEUE)?;
+        let queue = site.queue(TASKS)?;
         let tasks = queue.get("messages").and_then(Value::as_u64);
         let (pods, tasks) = (pods(site).count(), tasks.context("the tasks are not counted yet")?);
         ensure!(pods == 0 && tasks == 0, "{pods} pods and {tasks} tasks are there");
@@ -99,7 +97,7 @@ fn is_worker(pod: &Value) -> bool {
 fn publish(site: &Site<'_>, number: usize) -> Result<()> {
     let task = task::task(number).context("there are not so many tasks")?;
     let path = format!("/api/exchanges/{}/amq.default/publish", segment(&site.name));
-    let message = json!({"routing_key": QUEUE, "payload": STANDARD.encode(task),
+    let message = json!({"routing_key": TASKS, "payload": STANDARD.encode(task),
         "payload_encoding": "base64", "properties": {"delivery_mode": 2}});
     let told = site.access.management().post(&path, &message)?;
     let routed = told.get("routed").is_some_and(|told| told == true);
@@ -127,7 +125,7 @@ fn builtin_amqp(site: &Site<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("host", site.access.amqp_uri(&site.name)),
         ("protocol", "amqp".to_owned()),
-        ("queueName", QUEUE.to_owned()),
+        ("queueName", TASKS.to_owned()),
         ("mode", "QueueLength".to_owned()),
         ("value", "1".to_owned()),
     ]

@@ -69,20 +69,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let chosen = chosen(&options.only)?;
-    if options.logs.exists() {
-        fs::remove_dir_all(&options.logs)?;
-    }
     let mut stage = Stage::start(&mut |line: &str| say(line))?;
     let mut told = Vec::new();
-    for scenario in chosen.iter().copied().cycle().take(chosen.len() * options.times as usize) {
-        told.push(play(scenario, &mut stage, &options.logs)?);
-    }
-    if options.second_go {
-        for one in told.iter_mut().filter(|one| one.end == End::Failed) {
-            again(one, &mut stage, &options.logs)?;
-        }
-    }
+    let played = play_all(&chosen, options, &mut stage, &mut told);
     tell(&told);
+    played?;
     if options.keep {
         wait_for_enter(&stage);
     }
@@ -92,6 +83,34 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 fn count(told: &[Told], end: End) -> usize {
     told.iter().filter(|one| one.end == end).count()
+}
+
+fn play_all(
+    chosen: &[&'static Scenario],
+    options: &Options,
+    stage: &mut Stage,
+    told: &mut Vec<Told>,
+) -> Result<()> {
+    for scenario in chosen {
+        clear(&options.logs.join(scenario.name))?;
+    }
+    for scenario in chosen.iter().cycle().take(chosen.len() * options.times as usize) {
+        told.push(play(scenario, stage, &options.logs)?);
+    }
+    if options.second_go {
+        for one in told.iter_mut().filter(|one| one.end == End::Failed) {
+            again(one, stage, &options.logs)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the logs of an earlier run.
+fn clear(logs: &Path) -> Result<()> {
+    if logs.exists() {
+        fs::remove_dir_all(logs).with_context(|| format!("remove {}", logs.display()))?;
+    }
+    Ok(())
 }
 
 fn again(one: &mut Told, stage: &mut Stage, logs: &Path) -> Result<()> {
@@ -128,7 +147,7 @@ fn play(scenario: &'static Scenario, stage: &mut Stage, logs: &Path) -> Result<T
     say(&format!("   FAILED after {} s: {why:#}", took.as_secs()));
     let kept = keep_logs(stage, &logs.join(scenario.name));
     say(&kept.map_or_else(
-        |error| format!("   no logs were kept: {error:#}"),
+        |error| format!("   not all logs were kept: {error:#}"),
         |to| format!("   the logs of every process are in {}", to.display()),
     ));
     let died = stage.plane.ended()?;
@@ -146,10 +165,10 @@ fn tell(all: &[Told]) {
     say(&format!("{passed} passed, {second} of them at the second go; {failed} failed"));
 }
 
-/// The logs of the control plane, of every pod, and of the brokers; of a second failure beside those of the first.
-fn keep_logs(stage: &Stage, to: &Path) -> Result<PathBuf> {
-    let first = Some(to.to_owned()).filter(|to| !to.exists());
-    let to = first.unwrap_or_else(|| to.with_extension("again"));
+/// The logs of the control plane, of every pod, and of the brokers, in a folder for each failure.
+fn keep_logs(stage: &Stage, folder: &Path) -> Result<PathBuf> {
+    let mut places = (1..).map(|number: u32| folder.join(number.to_string()));
+    let to = places.find(|place| !place.exists()).context("a place for logs")?;
     copy_logs(stage.plane.home(), &to)?;
     fs::copy(stage.broker.log(), to.join("rabbitmq.log"))?;
     fs::canonicalize(to).context("find the logs")

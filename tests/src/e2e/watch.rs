@@ -23,7 +23,7 @@ struct Seen {
     version: u64,
 }
 
-/// Hears of every change, however short-lived; ends with this value.
+/// Hears of every change that the API server still knows of when it is asked, at once as a rule; ends with this value.
 pub struct Watch {
     api: Api,
     path: String,
@@ -58,10 +58,10 @@ impl Watch {
 
     /// The numbers of replicas until now, each once until it changed.
     pub fn seen(&self) -> Result<Vec<u64>> {
-        let now = self.api.get(&self.path).map(|object| version(&object))?;
+        let now = version(&self.api.get(&self.path)?).context("an object has a version")?;
         poll::until_blocking("the watch to have caught up", CATCH_UP, || {
             let seen = lock(&self.seen);
-            if Some(seen.version) >= now { Ok(seen.replicas.clone()) } else { Err("it has not") }
+            if seen.version >= now { Ok(seen.replicas.clone()) } else { Err("it has not") }
         })
         .map_err(Into::into)
     }

@@ -148,7 +148,12 @@ fn every_action_is_of_one_commit_and_no_workflow_may_write_but_where_it_must() {
 
 #[test]
 fn a_change_passes_what_developers_run() {
-    let text = text(".github/workflows/ci.yml");
-    assert!(text.contains("- run: .ci/run\n"));
-    assert!(text.contains("pull_request:"));
+    let workflow = text(".github/workflows/ci.yml");
+    assert!(workflow.contains("- run: .ci/run\n"));
+    assert!(workflow.contains("pull_request:"));
+    let run = text(".ci/run");
+    let commands: Vec<&str> = run.lines().filter(|line| line.starts_with("cargo ")).collect();
+    let wanted = ["lint", "test", "test --slow", "e2e --second-go"]
+        .map(|what| format!("cargo xtask {what}"));
+    assert_eq!(commands, wanted);
 }

@@ -147,7 +147,7 @@ fn outage(standing: &Standing) -> Finding {
     finding(
         (
             "K6",
-            "while the broker is gone KEDA may set 0 workers",
+            "while the broker is gone KEDA 2.20 and newer may set 0 workers",
             "give it a `fallback` with replicas of 1 or more, and a cooldownPeriod above (failureThreshold + 1) times pollingInterval; the chart's has both",
         ),
         standing.scaled.as_ref().map(|all| all.iter().filter_map(told).collect()),

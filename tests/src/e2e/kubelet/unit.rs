@@ -19,7 +19,7 @@ use crate::process::Process;
 /// The pause before a container is started again; a kubelet's begins with ten seconds.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Whoever is asked to end may be busy to the hilt, and is asked how it is once.
-const METRICS_LIMIT: Duration = Duration::from_secs(5);
+const METRICS_LIMIT: Duration = Duration::from_secs(2);
 /// What SIGKILL leaves to do is the kernel's part.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 

@@ -17,18 +17,19 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &Stage) -> Result<()> {
     let site = Site::new(stage, SCENARIO.name)?;
+    // First of all, so that they are on no machine that goes.
+    site.scaler(1)?;
+    site.leader(Service::default())?;
     let label = ("pool".to_owned(), site.name.clone());
     let machines = ["first", "second"].map(|which| format!("{}-{which}", site.name));
     machine(&site, &machines[0], &label)?;
     machine(&site, &machines[1], &label)?;
     let waits = site.kubectl(&["cordon", &machines[1]])?;
     ensure!(waits.code == Some(0), "{}", waits.stderr);
-    site.scaler(1)?;
-    site.leader(Service::default())?;
     site.workers(&Workers { ms_per_txn: 3_000, node: Some(label.clone()), ..Workers::default() })?;
     site.scale(&Scaling { replicas: (0, 2), ..Scaling::default() })?;
     site.until_scaled("worker")?;
-    site.zero(&["prove", &site.witness("devnet", 6), "--detach"])?;
+    site.zero(&["prove", &site.witnesses(3_000, &[12])?, "--detach"])?;
     site.until_ready("worker", 2)?;
     site.until_in_hand(2)?;
     stage.kubelet.lose(&machines[0]);
@@ -46,7 +47,8 @@ fn run(stage: &Stage) -> Result<()> {
     let back = site.came_back()?;
     ensure!(back >= 2, "{back} tasks went to others");
     site.until_replicas("worker", LATER, |now| now == 0)?;
-    site.nobody_was_cut_off()
+    site.nobody_was_cut_off()?;
+    stage.api.delete(&format!("/api/v1/nodes/{}", machines[1]), None)
 }
 
 fn machine(site: &Site<'_>, name: &str, (label, value): &(String, String)) -> Result<()> {

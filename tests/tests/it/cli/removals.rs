@@ -114,6 +114,7 @@ async fn orphans_are_told_and_reclaimed() {
     desk.amqp.paladin_queue("AbCdE").await.unwrap();
     desk.amqp.publish("AbCdE", 2).await.unwrap();
     desk.run(0, &["orphans"]);
+    desk.run(6, &["status"]);
     desk.run(7, &["orphans", "--reclaim"]);
     let nowhere = desk.zero_nowhere();
     desk.run_as(&nowhere, 1, &["orphans"]);
