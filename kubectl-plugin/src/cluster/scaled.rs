@@ -127,8 +127,9 @@ impl Scaled {
 const POLLING_INTERVAL: u64 = 30;
 const COOLDOWN_PERIOD: u64 = 300;
 
-/// PURE: why, from a ScaledObject's spec. An error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is on its way then counts as no work:
-/// once the cooldown is over that is 0 replicas. With a fallback that counts by then there is no error any more.
+/// PURE: why, from a ScaledObject's spec. An error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is
+/// on its way then counts as no work: once the cooldown is over that is 0 replicas. With a fallback that counts by then
+/// there is no error any more.
 fn exposed(spec: &Value) -> Option<String> {
     let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_u64);
     let triggers = spec.get("triggers").and_then(Value::as_array)?;
@@ -214,7 +215,7 @@ mod tests {
         let none = "has no `fallback`, and a `cooldownPeriod` of 100 s";
         assert_eq!(told(json!({"fallback": null})).unwrap(), none);
         let zero = json!({"fallback": {"failureThreshold": 3, "replicas": 0}});
-        assert_eq!(told(zero.clone()).unwrap(), "has a `fallback` of 0 replicas");
+        assert_eq!(told(zero).unwrap(), "has a `fallback` of 0 replicas");
         assert_eq!(told(json!({"minReplicaCount": 1, "fallback": null})), None);
         let idle = json!({"minReplicaCount": 1, "idleReplicaCount": 0, "fallback": null});
         assert_eq!(told(idle).unwrap(), none);
