@@ -17,6 +17,9 @@ const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
 const PAUSED_SCALE_IN: &str = "autoscaling.keda.sh/paused-scale-in";
 const PAUSED_SCALE_OUT: &str = "autoscaling.keda.sh/paused-scale-out";
 const ALL: [&str; 4] = [PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN, PAUSED_SCALE_OUT];
+/// KEDA's defaults, in seconds; <https://keda.sh/docs/latest/reference/scaledobject-spec/>.
+const POLLING_INTERVAL: u64 = 30;
+const COOLDOWN_PERIOD: u64 = 300;
 
 /// How scaling is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,10 +125,6 @@ impl Scaled {
         Self { name: name.to_owned(), target, held, exposed: None, release }
     }
 }
-
-/// KEDA's defaults, in seconds; <https://keda.sh/docs/latest/reference/scaledobject-spec/>.
-const POLLING_INTERVAL: u64 = 30;
-const COOLDOWN_PERIOD: u64 = 300;
 
 /// PURE: why, from a ScaledObject's spec. An error of its scaler makes KEDA 2.20 and 2.21 close it, and a poll that is
 /// on its way then counts as no work: once the cooldown is over that is 0 replicas. With a fallback that counts by then

@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 /// How many transactions a leader puts into a task: few, so that there are many tasks.
 const BATCH: &str = "2";
 
+/// KEDA's default, in seconds. A poll that finds its scalers closed after another's error takes that for no work (2.20,
+/// 2.21): where something is down and there is no fallback, the cooldown is what keeps the workers from it.
+pub(super) const DEFAULT_COOLDOWN: u32 = 300;
+
 /// Where a release is, and where its queues are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {

@@ -1,7 +1,7 @@
 //! Which workers go: the idle ones, by the scaler's deletion costs and the real `ReplicaSet` controller.
 
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Result, ensure};
+use serde_json::json;
 
 use super::Scenario;
 use crate::e2e::objects::{Scaling, Service, Workers};
@@ -42,14 +42,12 @@ fn run(stage: &Stage) -> Result<()> {
 
 /// Those that stay are told apart by a cost.
 fn costs(site: &Site<'_>) -> Result<()> {
-    let pods = site.get("/api/v1", "pods")?;
-    let pods = pods.get("items").and_then(Value::as_array).context("a list of pods")?;
-    let workers = pods.iter().filter(|pod| {
-        pod.pointer("/metadata/labels/app").is_some_and(|app| app == "worker")
-            && pod.pointer("/metadata/deletionTimestamp").is_none()
-    });
-    let costs: Vec<Option<&str>> =
-        workers.map(|pod| pod.pointer("/metadata/annotations")?.get(COST)?.as_str()).collect();
+    let mut workers = site.pods_of("worker");
+    workers.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    let costs: Vec<Option<&str>> = workers
+        .iter()
+        .map(|pod| pod.pointer("/metadata/annotations")?.get(COST)?.as_str())
+        .collect();
     ensure!(costs.len() == 2 && costs.iter().all(Option::is_some), "their costs are {costs:?}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Scenario;
-use crate::e2e::objects::{Scaling, Service, Workers};
+use crate::e2e::objects::{DEFAULT_COOLDOWN, Scaling, Service, Workers};
 use crate::e2e::site::{LATER, SOON, Site};
 use crate::e2e::stage::{Stage, new_broker};
 use crate::e2e::watch::Watch;
@@ -14,9 +14,6 @@ use crate::rabbitmq::PrivateBroker;
 
 /// How long.
 const GONE: Duration = Duration::from_secs(180);
-/// KEDA's default. A poll that finds its scalers closed after another's error takes that for no work (2.20, 2.21):
-/// without a fallback the cooldown is what keeps the workers from it.
-const DEFAULT_COOLDOWN: u32 = 300;
 /// The fallback comes before this is over, and from then on KEDA has no error to close its scalers for.
 const SHORT_COOLDOWN: u32 = 30;
 

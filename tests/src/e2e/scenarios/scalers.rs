@@ -5,14 +5,12 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Scenario;
-use crate::e2e::objects::{Scaling, Service, Workers};
+use crate::e2e::objects::{DEFAULT_COOLDOWN, Scaling, Service, Workers};
 use crate::e2e::site::{SOON, Site};
 use crate::e2e::stage::Stage;
 
 /// Several polls, and several looks of the autoscaler.
 const A_WHILE: Duration = Duration::from_secs(10);
-/// KEDA's default, in seconds: a poll that finds its scalers closed after another's error takes that for no work.
-const COOLDOWN: u32 = 300;
 /// Workers wanted, by as many messages that nobody takes.
 const WANTED: u64 = 3;
 
@@ -30,7 +28,7 @@ fn run(stage: &Stage) -> Result<()> {
     site.fill(&["held".to_owned()], usize::try_from(WANTED)?)?;
     site.scale(&Scaling {
         replicas: (0, 8),
-        cooldown: COOLDOWN,
+        cooldown: DEFAULT_COOLDOWN,
         metadata: vec![("target", "1".to_owned()), ("queues", "held.*".to_owned())],
         ..Scaling::default()
     })?;
